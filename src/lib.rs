@@ -1,0 +1,7 @@
+//! clawcheck: a conformance suite, a load-testing harness and a reference mock server for the Clawbite chat API.
+
+pub mod contract;
+pub mod secret;
+pub mod sse;
+pub mod time;
+pub mod wire;

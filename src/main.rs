@@ -1,0 +1,2 @@
+//! The `clawcheck` program.
+fn main() {}

@@ -1,0 +1,167 @@
+//! Keys, and what keeps them out of every output.
+//!
+//! An [`ApiKey`] can't be printed or serialised by accident; [`Scrubber`] takes every known secret out of bytes
+//! before they become evidence. Knows nothing else of the program.
+
+use std::fmt;
+
+/// An API key. It has no `Display` and no `Serialize`; `Debug` shows its last four characters at most.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Wraps a key, whatever its form: derived, badly formatted and empty ones too.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// The key itself. Every call of this is a place where a secret leaves its wrapper.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The form that outputs may show: `clawbite_sk_…a1b2`, or `…` where the key is too short to hide.
+    pub fn masked(&self) -> String {
+        let (prefix, rest) = match self.0.strip_prefix("clawbite_sk_") {
+            Some(rest) => ("clawbite_sk_", rest),
+            None => ("", self.0.as_str()),
+        };
+        let count = rest.chars().count();
+        if count < 12 {
+            return format!("{prefix}…");
+        }
+        let tail: String = rest.chars().skip(count - 4).collect();
+        format!("{prefix}…{tail}")
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// Replaces every known secret in bytes, in the forms in which it can stand there: as it is, JSON-escaped and
+/// percent-encoded. Longer secrets go first, so that a key cut short can't leave the rest of the whole one.
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    needles: Vec<(Vec<u8>, String)>,
+}
+
+/// Shorter strings are no secrets: taking them out would maim ordinary text.
+const SHORTEST_SECRET: usize = 8;
+
+impl Scrubber {
+    /// A scrubber that knows no secret yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a key; its masked form takes its place.
+    pub fn add_key(&mut self, key: &ApiKey) {
+        let masked = key.masked();
+        self.add(key.expose(), &masked);
+    }
+
+    /// Adds any secret text, such as a gateway header's value, and what stands in its place.
+    pub fn add(&mut self, secret: &str, replacement: &str) {
+        if secret.len() < SHORTEST_SECRET {
+            return;
+        }
+        let mut forms = vec![secret.as_bytes().to_vec()];
+        if let Ok(quoted) = serde_json::to_string(secret) {
+            forms.push(quoted.as_bytes()[1..quoted.len() - 1].to_vec());
+        }
+        let percent: String = secret
+            .bytes()
+            .map(|b| {
+                if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                    char::from(b).to_string()
+                } else {
+                    format!("%{b:02X}")
+                }
+            })
+            .collect();
+        forms.push(percent.into_bytes());
+        for form in forms {
+            if !self.needles.iter().any(|(known, _)| *known == form) {
+                self.needles.push((form, replacement.to_owned()));
+            }
+        }
+        self.needles
+            .sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+    }
+
+    /// The bytes without any secret.
+    pub fn scrub(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        for (needle, replacement) in &self.needles {
+            if out.len() < needle.len() {
+                continue;
+            }
+            let mut next = Vec::with_capacity(out.len());
+            let mut rest = out.as_slice();
+            while let Some(at) = find(rest, needle) {
+                next.extend_from_slice(&rest[..at]);
+                next.extend_from_slice(replacement.as_bytes());
+                rest = &rest[at + needle.len()..];
+            }
+            if next.is_empty() && rest.len() == out.len() {
+                continue;
+            }
+            next.extend_from_slice(rest);
+            out = next;
+        }
+        out
+    }
+
+    /// [`Scrubber::scrub`] for text.
+    pub fn scrub_text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.scrub(text.as_bytes())).into_owned()
+    }
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scrubber({} secrets)", self.needles.len())
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = *needle.first()?;
+    let mut from = 0;
+    while let Some(at) = haystack[from..].iter().position(|b| *b == first) {
+        let at = from + at;
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_shows_its_last_four_characters_at_most() {
+        let key = ApiKey::new("clawbite_sk_0123456789abcdef");
+        assert_eq!(format!("{key:?}"), "clawbite_sk_…cdef");
+        assert_eq!(ApiKey::new("clawbite_sk_short").masked(), "clawbite_sk_…");
+        assert_eq!(ApiKey::new("other").masked(), "…");
+    }
+
+    #[test]
+    fn longer_secrets_go_first_and_every_form_is_found() {
+        let mut scrubber = Scrubber::new();
+        scrubber.add_key(&ApiKey::new("clawbite_sk_0123456789abcdef"));
+        scrubber.add_key(&ApiKey::new("clawbite_sk_0123456789abcdefXY"));
+        scrubber.add("se\"cret/value", "[secret]");
+        let text = "a clawbite_sk_0123456789abcdefXY b clawbite_sk_0123456789abcdef se\\\"cret/value se%22cret%2Fvalue";
+        assert_eq!(
+            scrubber.scrub_text(text),
+            "a clawbite_sk_…efXY b clawbite_sk_…cdef [secret] [secret]"
+        );
+    }
+}
