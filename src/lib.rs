@@ -1,6 +1,8 @@
 //! clawcheck: a conformance suite, a load-testing harness and a reference mock server for the Clawbite chat API.
 
 pub mod contract;
+pub mod judge;
+pub mod record;
 pub mod secret;
 pub mod sse;
 pub mod time;

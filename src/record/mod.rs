@@ -1,0 +1,12 @@
+//! What happens during a run ([`Event`]), and what is known after it ([`Record`]). Both are made by runners and
+//! read by reports; neither knows who reads it.
+//!
+//! Everything in here has been scrubbed of keys: a report gets nothing else.
+
+mod evidence;
+mod outcome;
+mod run;
+
+pub use evidence::Evidence;
+pub use outcome::{Outcome, judged};
+pub use run::{Ended, Event, Record, Summary, TestResult};
