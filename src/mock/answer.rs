@@ -1,0 +1,236 @@
+//! Answers: their heads (CORS, content types) and their JSON bodies (REPLY, ERROR).
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::contract::{ID_PREFIX, REPLY_OBJECT};
+
+use super::guards::Refusal;
+use super::request::Asked;
+use super::server::Server;
+use super::words::{Mixer, reply_pieces};
+
+/// The model that answers where the request names none.
+const MODEL: &str = "anthropic/claude-sonnet-4-6";
+
+/// What the agent says, before it is shaped.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// `id`, unique in the mock.
+    pub id: String,
+    /// `created`, in seconds of Unix time.
+    pub created: u64,
+    /// `model`.
+    pub model: String,
+    /// The content, chunk by chunk.
+    pub pieces: Vec<String>,
+    /// `usage.prompt_tokens`.
+    pub prompt_tokens: u64,
+}
+
+impl Answer {
+    /// The honest answer, having passed its seam. To make one is to call the model.
+    pub(super) fn to(server: &Server, asked: &Asked) -> Self {
+        let config = &server.config;
+        let chat = asked.chat.as_ref().ok();
+        let characters: usize = chat.map_or(0, |chat| {
+            chat.messages
+                .iter()
+                .map(|message| message.content.chars().count())
+                .sum()
+        });
+        let mut answer = Self {
+            id: id(config.seed, asked.serial),
+            created: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |age| age.as_secs()),
+            model: chat
+                .and_then(|chat| chat.model.clone())
+                .unwrap_or_else(|| MODEL.to_owned()),
+            pieces: reply_pieces(config.seed, config.chunks, asked.prompt()),
+            // Four characters a token is the usual estimate.
+            prompt_tokens: characters.div_ceil(4).max(1) as u64,
+        };
+        server.ledger.note(|journal| journal.completions += 1);
+        config.bend.answer(asked, &mut answer);
+        answer
+    }
+
+    /// The JSON reply.
+    pub(super) fn reply(&self) -> Value {
+        let completion_tokens = self.pieces.len() as u64;
+        json!({
+            "id": self.id,
+            "object": REPLY_OBJECT,
+            "created": self.created,
+            "model": self.model,
+            "choices": [{
+                "index": 0,
+                "message": { "role": "assistant", "content": self.pieces.concat() },
+                "finish_reason": "stop",
+            }],
+            "usage": {
+                "prompt_tokens": self.prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": self.prompt_tokens + completion_tokens,
+            },
+        })
+    }
+}
+
+/// The id of the answer to that request: unique, since the generator's steps are a bijection of the serial number.
+fn id(seed: u64, serial: u64) -> String {
+    let mut low = Mixer::named(seed, "answer ids").offset(serial);
+    let mut high = Mixer::named(seed, "answer").offset(serial);
+    format!(
+        "{ID_PREFIX}{:016x}{:08x}",
+        low.number(),
+        high.number() >> 32
+    )
+}
+
+/// The head of an answer, to be bent.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The status.
+    pub status: StatusCode,
+    /// The fields, in the order in which they are sent.
+    pub fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Head {
+    /// A head with the fields that every answer has: a page of any origin may read it (CORS-3, CORS-4).
+    pub(super) fn new(asked: &Asked, status: StatusCode) -> Self {
+        let origin = asked
+            .headers
+            .get(header::ORIGIN)
+            .cloned()
+            .unwrap_or(HeaderValue::from_static("*"));
+        let serial = HeaderValue::from(asked.serial);
+        Self {
+            status,
+            fields: vec![
+                (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+                (
+                    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                    HeaderValue::from_static("Retry-After, X-Request-Id"),
+                ),
+                (header::VARY, HeaderValue::from_static("Origin")),
+                (HeaderName::from_static("x-request-id"), serial),
+            ],
+        }
+    }
+
+    /// Adds a field at the end.
+    pub fn push(&mut self, name: HeaderName, value: HeaderValue) {
+        self.fields.push((name, value));
+    }
+
+    /// Takes out every field of that name.
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.fields.retain(|(field, _)| field != name);
+    }
+
+    /// The answer with that body, the head having passed its seam.
+    pub(super) fn with(mut self, server: &Server, asked: &Asked, body: Body) -> Response {
+        server.config.bend.head(asked, &mut self);
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        for (name, value) in self.fields {
+            headers.append(name, value);
+        }
+        response
+    }
+}
+
+/// A JSON body, to be bent.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// A value.
+    Json(Value),
+    /// Bytes that need not be JSON at all.
+    Bytes(Bytes),
+}
+
+impl Payload {
+    /// The body's bytes, having passed its seam.
+    fn bytes(mut self, server: &Server, asked: &Asked) -> Bytes {
+        server.config.bend.json(asked, &mut self);
+        match self {
+            Payload::Json(value) => Bytes::from(value.to_string()),
+            Payload::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON reply.
+pub(super) fn reply(server: &Arc<Server>, asked: &Asked, answer: &Answer) -> Response {
+    let body = Payload::Json(answer.reply()).bytes(server, asked);
+    let mut head = Head::new(asked, StatusCode::OK);
+    head.push(header::CONTENT_TYPE, JSON);
+    head.with(server, asked, Body::from(body))
+}
+
+/// An error: the code at one place in all of them, `retry_after` beside it where it is known.
+pub(super) fn refuse(server: &Arc<Server>, asked: &Asked, refusal: Refusal) -> Response {
+    let mut error = json!({
+        "message": refusal.message,
+        "type": refusal.kind,
+        "code": refusal.code,
+    });
+    if let Some(seconds) = refusal.retry_after {
+        error["retry_after"] = seconds.into();
+    }
+    let body = Payload::Json(json!({ "error": error })).bytes(server, asked);
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut head = Head::new(asked, status);
+    head.push(header::CONTENT_TYPE, JSON);
+    if let Some(seconds) = refusal.retry_after {
+        head.push(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    head.fields.extend(refusal.fields);
+    head.with(server, asked, Body::from(body))
+}
+
+/// The answer to a preflight (CORS-1, CORS-2), the same for every bot and without a key.
+pub(super) fn preflight(server: &Arc<Server>, asked: &Asked) -> Response {
+    let mut head = Head::new(asked, StatusCode::NO_CONTENT);
+    let fields = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        (header::ALLOW, "POST, OPTIONS"),
+    ];
+    for (name, value) in fields {
+        head.push(name, HeaderValue::from_static(value));
+    }
+    head.with(server, asked, Body::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique() {
+        let ids: std::collections::HashSet<String> =
+            (0..10_000).map(|serial| id(3, serial)).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(
+            ids.iter()
+                .all(|id| id.starts_with(ID_PREFIX) && id.len() == 33)
+        );
+    }
+}
