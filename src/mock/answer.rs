@@ -184,7 +184,7 @@ pub(super) fn reply(server: &Arc<Server>, asked: &Asked, answer: &Answer) -> Res
 pub(super) fn refuse(server: &Arc<Server>, asked: &Asked, refusal: Refusal) -> Response {
     let mut error = json!({
         "message": refusal.message,
-        "type": refusal.kind,
+        "type": kind(refusal.status),
         "code": refusal.code,
     });
     if let Some(seconds) = refusal.retry_after {
@@ -199,6 +199,20 @@ pub(super) fn refuse(server: &Arc<Server>, asked: &Asked, refusal: Refusal) -> R
     }
     head.fields.extend(refusal.fields);
     head.with(server, asked, Body::from(body))
+}
+
+/// `error.type`: what kind of error a status stands for.
+fn kind(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        429 => "rate_limit_error",
+        503 => "unavailable_error",
+        504 => "timeout_error",
+        500..=599 => "server_error",
+        _ => "invalid_request_error", // every other refusal is the client's to mend
+    }
 }
 
 /// The answer to a preflight (CORS-1, CORS-2), the same for every bot and without a key.

@@ -57,8 +57,6 @@ pub struct Refusal {
     pub status: u16,
     /// `error.code`.
     pub code: Cow<'static, str>,
-    /// `error.type`.
-    pub kind: &'static str,
     /// `error.message`.
     pub message: Cow<'static, str>,
     /// `retry_after` and `Retry-After`, in real seconds.
@@ -87,7 +85,6 @@ impl Refusal {
         Self {
             status,
             code: code.into(),
-            kind: kind(status),
             message: message.into(),
             retry_after: None,
             fields: Vec::new(),
@@ -99,19 +96,6 @@ impl Refusal {
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
-    }
-}
-
-fn kind(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        429 => "rate_limit_error",
-        503 => "unavailable_error",
-        504 => "timeout_error",
-        500..=599 => "server_error",
-        _ => "invalid_request_error", // every other refusal is the client's to mend
     }
 }
 

@@ -333,7 +333,7 @@ mod tests {
             assert!(understand(body.as_bytes()).1.is_err(), "{body}");
         }
         for place in 0..3 {
-            let mut messages = vec![good; 3];
+            let mut messages = [good; 3];
             messages[place] = r#"{"role":"user"}"#;
             let body = format!("{{\"messages\":[{}],\"stream\":true}}", messages.join(","));
             let (mode, chat) = understand(body.as_bytes());

@@ -261,7 +261,10 @@ async fn serve(server: Arc<Server>, route: Route, request: Request) -> Response 
                 Mode::Stream => stream::stream(&server, &asked, &answer, pacing, place),
                 Mode::Json => {
                     let last = pacing.schedule.due(answer.pieces.len().saturating_sub(1));
-                    tokio::time::sleep(last.saturating_sub(asked.at.elapsed())).await;
+                    let left = last.saturating_sub(asked.at.elapsed());
+                    if !left.is_zero() {
+                        tokio::time::sleep(left).await;
+                    }
                     drop(place);
                     answer::reply(&server, &asked, &answer)
                 }

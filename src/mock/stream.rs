@@ -240,7 +240,20 @@ impl EventBody {
         if timer.deadline() != due {
             timer.as_mut().reset(due);
         }
-        timer.as_mut().poll(cx)
+        let polled = timer.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.unflushed = false;
+        }
+        polled
+    }
+
+    /// Pending once after each event, so that the connection flushes it before anything else happens.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.unflushed) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
@@ -252,6 +265,7 @@ impl EventBody {
                 Poll::Ready(None)
             }
             Ending::Broken => {
+                std::task::ready!(self.poll_flushed(cx));
                 Poll::Ready(Some(Err(io::Error::other("the stream was made to break"))))
             }
             Ending::Never => Poll::Pending,
@@ -272,11 +286,8 @@ impl hyper::body::Body for EventBody {
         };
         let due = self.pacing.schedule.due(self.next);
         std::task::ready!(self.poll_due(due, cx));
-        if std::mem::take(&mut self.unflushed) {
-            // Overdue events must not share a write: pending, the connection flushes; woken at once, it comes back.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
+        // Overdue events must not share a write.
+        std::task::ready!(self.poll_flushed(cx));
         let length = end - self.taken;
         let event = self.bytes.split_to(length);
         self.taken = end;
