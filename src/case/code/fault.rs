@@ -1,0 +1,130 @@
+//! FAULT, where time counts.
+
+use super::cost;
+use crate::case::catalogue::CodeCase;
+use crate::case::{Bench, Delivery, Inconclusive, Verdict};
+use crate::contract::{ErrorCode, FAULT_2, FAULT_4, timeout};
+use crate::judge::{Check, Mode};
+use crate::profile::Fixture;
+use std::time::{Duration, Instant};
+
+/// FAULT-2: the upstream time-out.
+pub(super) const TIMEOUT: CodeCase = CodeCase {
+    id: "fault.timeout",
+    requirement: FAULT_2,
+    in_stream: Some(FAULT_4),
+    also: &[FAULT_2],
+    why: "A client that waits has to know how long, and that it was not its own fault.",
+    sends: "the plain valid request to bots.slow",
+    expects: "504 timeout after about 130 s of the target's clock; on a stream that began long before, an error in it that names timeout",
+    modes: &[Mode::Json, Mode::Stream],
+    needs: &[Fixture::BotSlow],
+    cost: cost(1, 0),
+    uses_up: None,
+    http1: false,
+    run: |bench| Box::pin(timed_out(bench)),
+};
+
+async fn timed_out(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let bot = bench.bot(Fixture::BotSlow)?;
+    let ask = bench
+        .plain()
+        .bot(bench.profile, Fixture::BotSlow, bot)
+        .provoking(&[504]);
+    let delivery = bench.send(ask).await?;
+    Ok(match bench.mode {
+        Mode::Json => in_json(bench, &delivery),
+        Mode::Stream => in_stream(bench, &delivery),
+    })
+}
+
+fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
+    let answer = delivery.answer();
+    let named = answer.codes().iter().any(|named| named.code == ErrorCode::Timeout);
+    let expected = "504 timeout";
+    let mut checks = Vec::new();
+    if answer.status() == Some(504) && named {
+        checks.push(Check::pass(FAULT_2, "status", expected, answer.summary()));
+    } else {
+        checks.push(Check::violation(FAULT_2, "status", expected, answer.summary()));
+    }
+    if answer.status() == Some(504)
+        && let Some(head) = &delivery.exchange.head
+    {
+        checks.push(time_check(bench, delivery, head.at));
+    }
+    Verdict::of(checks, delivery)
+}
+
+/// Whether the time-out came after about 130 s of the target's clock.
+fn time_check(bench: &Bench<'_>, delivery: &Delivery, at: Instant) -> Check {
+    // From when the target could have begun to when it told: the request may have been long under way.
+    let from = delivery.exchange.sent_at.unwrap_or(delivery.exchange.started);
+    let scale = bench.profile.target.time_scale;
+    let elapsed = at.saturating_duration_since(from);
+    let whole = at.saturating_duration_since(delivery.exchange.started);
+    let seconds = scale.of(elapsed);
+    // Slack for busy machines is real time, and only on the upper side: no machine is early.
+    let lenient = scale.of(elapsed.saturating_sub(Duration::from_secs_f64(timeout::SLACK_S)));
+    let earliest = scale.of(whole);
+    let expected = format!("about {} s of the target's clock", timeout::DOCUMENTED_S);
+    let actual = format!("{seconds:.1} s of the target's clock");
+    if earliest < timeout::FAIL_BELOW_S || lenient > timeout::FAIL_ABOVE_S {
+        Check::violation(FAULT_2, "time", expected, actual)
+    } else if earliest < timeout::ADVISE_BELOW_S || lenient > timeout::ADVISE_ABOVE_S {
+        Check::advice(FAULT_2, "time", expected, actual)
+    } else {
+        Check::pass(FAULT_2, "time", expected, actual)
+    }
+}
+
+fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
+    let answer = delivery.answer();
+    let expected = "504 timeout, or an error that names timeout in a stream that began long before";
+    let Some(head) = &delivery.exchange.head else {
+        let check = Check::violation(FAULT_4, "status", expected, answer.summary());
+        return Verdict::of(vec![check], delivery);
+    };
+    let named = answer.codes().iter().any(|named| named.code == ErrorCode::Timeout);
+    if head.status == 504 {
+        let check = if named {
+            Check::pass(FAULT_4, "status", expected, answer.summary())
+        } else {
+            Check::violation(FAULT_4, "code", expected, answer.summary())
+        };
+        return Verdict::of(vec![check, time_check(bench, delivery, head.at)], delivery)
+            .observing("fault.timeout_in_stream", "504");
+    }
+    let told = answer
+        .stream()
+        .error()
+        .map(|(event, code)| (event.at, code));
+    let Some((at, Some(ErrorCode::Timeout))) = told else {
+        let check = Check::violation(FAULT_4, "status", expected, answer.summary());
+        return Verdict::of(vec![check], delivery);
+    };
+    if head.status != 200 {
+        let check = Check::violation(FAULT_4, "status", expected, answer.summary());
+        return Verdict::of(vec![check], delivery);
+    }
+    // What came long before: the head. It has to have been out while the upstream still had time.
+    let until_head = head.at.saturating_duration_since(delivery.exchange.started);
+    let until_error = at.saturating_duration_since(delivery.exchange.started);
+    let check = if until_head.as_secs_f64() < 0.5 * until_error.as_secs_f64() {
+        Check::advice(
+            FAULT_4,
+            "status",
+            "504 timeout: a status is easier to act on than an error in the stream",
+            "an error in the stream",
+        )
+    } else {
+        Check::violation(
+            FAULT_4,
+            "status",
+            expected,
+            "the head of the stream and the error in it, together at the time-out",
+        )
+    };
+    Verdict::of(vec![check, time_check(bench, delivery, at)], delivery)
+        .observing("fault.timeout_in_stream", "an error in the stream")
+}

@@ -1,0 +1,394 @@
+//! WIRE: connections that are kept, requests that come in pieces.
+
+use super::cors::preflight;
+use super::cost;
+use crate::case::catalogue::CodeCase;
+use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict, made_up_bot, made_up_key};
+use crate::contract::{
+    AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_10, CORS_1, ErrorCode, ROUTE_1, ROUTE_2, RequirementId, SIZE_1, WIRE_2, WIRE_3, WIRE_4,
+    size,
+};
+use crate::judge::{Check, Expectation, Legal, Mode};
+use crate::profile::Fixture;
+use crate::wire::{BodyFraming, Pieces};
+use std::time::Duration;
+
+/// A request of a sequence, and what it has to be answered.
+struct Step {
+    name: &'static str,
+    requirement: RequirementId,
+    ask: Ask,
+    legal: Vec<u16>,
+    /// Whether it costs a completion: then it is not repeated on a fresh connection to compare.
+    good: bool,
+}
+
+/// WIRE-2: a connection stays in step.
+pub(super) const IN_STEP: CodeCase = CodeCase {
+    id: "wire.in-step",
+    requirement: WIRE_2,
+    in_stream: None,
+    also: &[],
+    why: "Clients keep connections: one answer too many or too few, and everybody after it gets somebody else's.",
+    sends: "a good request, errors of every kind, a preflight and a stream, one after the other on one connection",
+    expects: "each answer as on a connection of its own; closing after any answer is legal",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(16, 2),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(in_step(bench)),
+};
+
+fn steps(bench: &Bench<'_>) -> Vec<Step> {
+    let profile = bench.profile;
+    let unknown = made_up_bot(&profile.bots.main.id);
+    let bad = |mode: Mode| {
+        Ask::with_body(
+            profile,
+            mode,
+            format!("{{\"messages\":[],\"stream\":{}}}", mode == Mode::Stream).into_bytes(),
+        )
+    };
+    let no_key = |mode: Mode| Ask::plain(profile, mode).authorization(None, None);
+    let mut large = bench.plain();
+    crate::case::data::pad(&mut large.request.body, 150_000);
+    let mut largest = bad(Mode::Json);
+    crate::case::data::pad(&mut largest.request.body, size::ALWAYS_REFUSED);
+    let step = |name, requirement, ask, legal: &[u16]| Step {
+        name,
+        requirement,
+        ask,
+        legal: legal.to_vec(),
+        good: false,
+    };
+    let mut steps = vec![
+        Step {
+            good: true,
+            ..step("a good answer", ROUTE_1, bench.plain(), &[200])
+        },
+        step("no key", AUTH_1, no_key(Mode::Json), &[401]),
+        step("an unknown bot", ROUTE_2, bench.plain().bot_id(profile, &unknown), &[404]),
+        step("a bad body", BODY_1, bad(Mode::Json), &[400]),
+        Step {
+            good: true,
+            ..step("a stream", ROUTE_1, Ask::plain(profile, Mode::Stream), &[200])
+        },
+        step("a bad body for a stream", BODY_10, bad(Mode::Stream), &[400]),
+        step("a preflight", CORS_1, preflight(bench), &[200, 201, 202, 203, 204, 205, 206]),
+        step(
+            "a made-up key",
+            AUTH_3,
+            bench.plain().key(made_up_key(&bench.main_key())),
+            &[401],
+        ),
+    ];
+    if let Some(bot) = profile.bot(Fixture::BotApiOff) {
+        let ask = bench.plain().bot(profile, Fixture::BotApiOff, bot);
+        steps.push(step("access turned off", AUTH_7, ask, &[403]));
+    }
+    for (fixture, name, legal) in [
+        (Fixture::BotOffline, "an agent that is offline", 503),
+        (Fixture::BotFaulty, "an internal error", 500),
+    ] {
+        if let Some(bot) = profile.bot(fixture) {
+            let ask = bench.plain().bot(profile, fixture, bot);
+            steps.push(step(name, crate::contract::FAULT_1, ask, &[legal]));
+        }
+    }
+    steps.push(step("no key, again", AUTH_1, no_key(Mode::Stream), &[401]));
+    steps.push(step("a body that is too large", SIZE_1, large, &[413]));
+    steps.push(step("a bad body, again", BODY_1, bad(Mode::Json), &[400]));
+    steps.push(step("an unknown bot, again", ROUTE_2, bench.plain().bot_id(profile, &unknown), &[404]));
+    steps
+}
+
+async fn in_step(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let mut verdict = Verdict::default();
+    let mut connection = None;
+    let mut kept = 0;
+    let mut before = "the connection's first request";
+    for step in steps(bench) {
+        let fresh = connection.is_none();
+        let mut line = match connection.take() {
+            Some(line) => line,
+            None => bench.courier.connect().await?,
+        };
+        let delivery = bench.courier.on(&mut line, step.ask.clone()).await;
+        let answer = delivery.answer();
+        kept += usize::from(!fresh);
+        let status = answer.status();
+        let transient = matches!(status, Some(429 | 500 | 503 | 504));
+        // A server may close an idle connection at any time (RFC 9112 §9.5): that race is nobody's fault.
+        let raced = delivery.exchange.broke_before_first_byte();
+        let as_expected = status.is_some_and(|status| step.legal.contains(&status));
+        if !as_expected && !transient && !raced && !fresh {
+            verdict.join(compare(bench, &step, before, &delivery).await?);
+        }
+        if delivery.exchange.reusable && verdict.checks.iter().all(|check| !check.is_finding()) {
+            connection = Some(line);
+        }
+        before = step.name;
+    }
+    if !verdict.checks.iter().any(Check::is_finding) {
+        verdict.checks.push(Check::pass(
+            WIRE_2,
+            "kept connection",
+            "each answer belongs to its request",
+            format!("{kept} requests on a connection that had been used"),
+        ));
+    }
+    Ok(verdict.observing(
+        "wire.keep_alive",
+        if kept > 0 { "connections are kept" } else { "closed after every answer" },
+    ))
+}
+
+/// The same request on a connection of its own: only an answer that differs there is the connection's fault.
+async fn compare(bench: &Bench<'_>, step: &Step, before: &str, kept: &Delivery) -> Result<Verdict, Inconclusive> {
+    let fresh = bench.send(step.ask.clone()).await?;
+    if fresh.status() == kept.status() {
+        return Ok(Verdict::default());
+    }
+    let expected = format!("{} as on a connection of its own", seen(&fresh));
+    let actual = kept.answer().summary();
+    let name = format!("{}, after {before}", step.name);
+    let mut checks = vec![Check::violation(WIRE_2, name.clone(), expected.clone(), actual.clone())];
+    // What the documentation says of this request is broken too, on every connection but the first request's.
+    if !step.good && kept.status().is_some() {
+        checks.push(Check::violation(step.requirement, name, expected, actual));
+    }
+    Ok(Verdict::of(checks, kept))
+}
+
+fn seen(delivery: &Delivery) -> String {
+    crate::case::data::seen(&delivery.answer())
+}
+
+/// WIRE-2, its SHOULD: pipelining.
+pub(super) const PIPELINED: CodeCase = CodeCase {
+    id: "wire.pipelined",
+    requirement: WIRE_2,
+    in_stream: None,
+    also: &[],
+    why: "Requests that are sent before the first answer came get their answers in order, or the connection closes.",
+    sends: "three invalid requests in one write: no key, an unknown bot, a bad body",
+    expects: "401, 404, 400 in this order; a close after any of them is legal (SHOULD)",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(3, 0),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(pipelined(bench)),
+};
+
+async fn pipelined(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let unknown = made_up_bot(&bench.profile.bots.main.id);
+    let asks = [
+        (bench.plain().authorization(None, None), 401),
+        (bench.plain().bot_id(bench.profile, &unknown), 404),
+        (bench.with_body("{\"messages\":[],\"stream\":false}"), 400),
+    ];
+    let mut connection = bench.courier.connect().await?;
+    let requests = asks.iter().map(|(ask, _)| ask.request.clone()).collect();
+    let exchanges = connection.pipeline(requests, bench.courier.deadline()).await;
+    let mut verdict = Verdict::default();
+    for ((ask, legal), exchange) in asks.into_iter().zip(exchanges) {
+        let delivery = Delivery {
+            ask: std::sync::Arc::new(ask),
+            exchange: std::sync::Arc::new(exchange),
+        };
+        let answer = delivery.answer();
+        let expected = format!("{legal}, or a closed connection");
+        let check = match answer.status() {
+            Some(status) if status == legal || matches!(status, 429 | 500 | 503 | 504) => {
+                Check::pass(WIRE_2, "pipelined answer", expected, status.to_string())
+            }
+            None if delivery.exchange.broke_before_first_byte() => break,
+            _ => {
+                // Only what is answered otherwise on a connection of its own is out of step.
+                let fresh = bench.send((*delivery.ask).clone()).await?;
+                if fresh.status() == answer.status() {
+                    continue;
+                }
+                Check::advice(WIRE_2, "pipelined answer", expected, answer.summary())
+            }
+        };
+        let finding = check.is_finding();
+        verdict.join(Verdict::of(vec![check], &delivery));
+        if finding || !delivery.exchange.reusable {
+            break;
+        }
+    }
+    Ok(verdict)
+}
+
+/// WIRE-4: a request in pieces is the same request.
+pub(super) const PIECES: CodeCase = CodeCase {
+    id: "wire.pieces",
+    requirement: WIRE_4,
+    in_stream: None,
+    also: &[],
+    why: "Networks cut requests where they like; a server that reads once reads half.",
+    sends: "the plain valid request byte by byte; cut at every line end and between head and body; cut inside escapes and characters of its body; a request that is 404 cut in each of its first bytes",
+    expects: "the same answers as in one piece",
+    modes: &[Mode::Json, Mode::Stream],
+    needs: &[],
+    cost: cost(4, 2),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(pieces(bench)),
+};
+
+async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let mut verdict = Verdict::default();
+    let stream = bench.mode == Mode::Stream;
+    let prompt = crate::case::ask::quoted(&format!("{} 🦀 é", bench.profile.prompt.text));
+    let body = format!("{{\"messages\":[{{\"role\":\"us\\u0065r\",\"content\":{prompt}}}],\"stream\":{stream}}}");
+    let every = Pieces::Every {
+        size: 1,
+        pause: Duration::from_millis(1),
+    };
+    let good = Expectation::only(Legal::Good);
+    if stream {
+        let delivery = bench.send(cut_up(bench.with_body(body))).await?;
+        verdict.join(Verdict::of(
+            good.checks(&delivery.answer(), bench.mode, WIRE_4),
+            &delivery,
+        ));
+    } else {
+        let delivery = bench.send(bench.with_body(body.clone()).pieces(every.clone())).await?;
+        verdict.join(Verdict::of(
+            good.checks(&delivery.answer(), bench.mode, WIRE_4),
+            &delivery,
+        ));
+        let delivery = bench.send(cut_up(bench.with_body(body))).await?;
+        verdict.join(Verdict::of(
+            good.checks(&delivery.answer(), bench.mode, WIRE_4),
+            &delivery,
+        ));
+    }
+    let unknown = made_up_bot(&bench.profile.bots.main.id);
+    let refused = bench.send(bench.plain().bot_id(bench.profile, &unknown).pieces(every)).await?;
+    verdict.join(Verdict::of(
+        Expectation::error(404, &[ErrorCode::BotNotFound]).checks(&refused.answer(), bench.mode, WIRE_4),
+        &refused,
+    ));
+    let mut chunked = bench.with_body(format!("{{\"messages\":[],\"stream\":{stream}}}")).pieces(Pieces::Every {
+        size: 3,
+        pause: Duration::from_millis(1),
+    });
+    chunked.request.framing = BodyFraming::Chunked(2);
+    let refused = bench.send(chunked).await?;
+    // 411 to a chunked request is legal (SIZE-2).
+    if refused.status() != Some(411) {
+        verdict.join(Verdict::of(
+            Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(&refused.answer(), bench.mode, WIRE_4),
+            &refused,
+        ));
+    }
+    Ok(verdict)
+}
+
+/// Cut at every line end, inside it, between head and body, and inside every escape and wide character of the
+/// body, with pauses that a server's read can't bridge.
+fn cut_up(ask: Ask) -> Ask {
+    let bytes = crate::wire::serialized(&ask.request, "host");
+    let head = bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map_or(0, |at| at + 4);
+    let mut cuts: Vec<usize> = Vec::new();
+    for at in 1..bytes.len() {
+        let (previous, byte) = (bytes[at - 1], bytes[at]);
+        let inside_line_end = at < head && previous == b'\r' && byte == b'\n';
+        let after_line_end = at <= head && previous == b'\n';
+        let inside_escape = at > head && previous == b'\\';
+        let inside_character = at > head && (0x80..0xC0).contains(&byte);
+        if inside_line_end || after_line_end || at == head || inside_escape || inside_character {
+            cuts.push(at);
+        }
+    }
+    // The host's name may be longer than the stand-in: cuts of the body count from the end.
+    ask.pieces(Pieces::At {
+        cuts,
+        pause: Duration::from_millis(15),
+    })
+}
+
+/// WIRE-4, its SHOULD: `Connection: close`.
+pub(super) const CLOSE: CodeCase = CodeCase {
+    id: "wire.close",
+    requirement: WIRE_4,
+    in_stream: None,
+    also: &[],
+    why: "A client that says close waits for the end of the connection.",
+    sends: "a request that is 404, with Connection: close",
+    expects: "the connection closed after the answer (SHOULD)",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(1, 0),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(close(bench)),
+};
+
+async fn close(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let unknown = made_up_bot(&bench.profile.bots.main.id);
+    let ask = bench
+        .plain()
+        .bot_id(bench.profile, &unknown)
+        .header("Connection", "close");
+    let mut connection = bench.courier.connect().await?;
+    let delivery = bench.courier.on(&mut connection, ask).await;
+    let expected = "the connection closed after the answer";
+    let closed = delivery.status().is_none() || connection.closed_within(Duration::from_secs(3)).await;
+    let check = if closed {
+        Check::pass(WIRE_4, "Connection: close", expected, "closed")
+    } else {
+        Check::advice(WIRE_4, "Connection: close", expected, "still open after 3 s")
+    };
+    Ok(Verdict::of(vec![check], &delivery))
+}
+
+/// WIRE-3: after a bad request the next good one passes.
+pub(super) const AFTER_BAD: CodeCase = CodeCase {
+    id: "wire.after-bad",
+    requirement: WIRE_3,
+    in_stream: None,
+    also: &[],
+    why: "One client's broken request must not spoil the next one's.",
+    sends: "a request that is never finished, a stream that is left after its first chunk, bytes that are no HTTP; then the plain valid request",
+    expects: "200 with an answer of the agent",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(4, 2),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(after_bad(bench)),
+};
+
+async fn after_bad(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let half = {
+        let ask = bench.plain();
+        let length = crate::wire::serialized(&ask.request, "host").len();
+        ask.pieces(Pieces::OnlyFirst(length.saturating_sub(20)))
+    };
+    let opened = bench.courier.open(Ask {
+        open: true,
+        documented: false,
+        ..half
+    });
+    // Nothing comes back while the request is unfinished; we leave it there.
+    let _ = tokio::time::timeout(Duration::from_millis(50), opened).await;
+    let stream = bench.courier.open(Ask::plain(bench.profile, Mode::Stream)).await;
+    let _ = bench.courier.abandon(stream);
+    let mut noise = bench.plain();
+    noise.request.method = "\u{1}\u{2} no http".to_owned();
+    noise.open = true;
+    noise.documented = false;
+    let _ = bench.courier.once(noise).await;
+    let delivery = bench.send(bench.plain()).await?;
+    let checks = Expectation::only(Legal::Good).checks(&delivery.answer(), bench.mode, WIRE_3);
+    Ok(Verdict::of(checks, &delivery))
+}

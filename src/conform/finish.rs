@@ -1,0 +1,170 @@
+//! From what was found to the record: one cause is one failure, and what was not tested is said.
+
+use super::Options;
+use super::select::wanted;
+use crate::case::{Catalogue, reason_unobservable};
+use crate::contract::{Level, RequirementId};
+use crate::judge::{NO_CODE, Verdict};
+use crate::record::{Ended, Outcome, Summary, TestResult};
+use std::collections::{BTreeMap, HashSet};
+
+/// Errors of the right status without any code are one cause, where most errors are so: ERROR-1 tells it, and the
+/// cases that only wanted the code are told apart no more.
+pub(super) fn group_codeless(results: &mut [TestResult]) {
+    let codeless = |result: &TestResult| {
+        result.outcome == Outcome::Fail
+            && result
+                .checks
+                .iter()
+                .filter(|check| check.verdict == Verdict::Violation)
+                .all(|check| check.name == NO_CODE)
+    };
+    let coded = results
+        .iter()
+        .filter(|result| {
+            result
+                .checks
+                .iter()
+                .any(|check| check.name == "code" && check.verdict == Verdict::Pass)
+        })
+        .count();
+    let without = results.iter().filter(|result| codeless(result)).count();
+    if without < 6 || coded * 2 > without {
+        return;
+    }
+    for result in results.iter_mut().filter(|result| codeless(result)) {
+        result.outcome = Outcome::Inconclusive;
+        "the status is right; that errors name no code is told once, under error.code".clone_into(&mut result.message);
+    }
+}
+
+/// Marks failures that are known; gives back those that failed and those that passed by now.
+#[expect(clippy::type_complexity, reason = "two lists of id and reason, for the record")]
+pub(super) fn known_failures(
+    results: &[TestResult],
+    options: &Options,
+) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    let mut failed = Vec::new();
+    let mut passed = Vec::new();
+    for known in &options.expected_failures {
+        let of_case = format!("{}.stream", known.id);
+        let mine: Vec<&TestResult> = results
+            .iter()
+            .filter(|result| result.id == known.id || result.id == of_case)
+            .collect();
+        if mine.iter().any(|result| result.outcome == Outcome::Fail) {
+            for result in mine.iter().filter(|result| result.outcome == Outcome::Fail) {
+                failed.push((result.id.clone(), known.reason.clone()));
+            }
+        } else if mine
+            .iter()
+            .any(|result| matches!(result.outcome, Outcome::Pass | Outcome::Advice))
+        {
+            passed.push((known.id.clone(), known.reason.clone()));
+        }
+    }
+    (failed, passed)
+}
+
+/// MUSTs of which nothing was tested, each with the reason.
+pub(super) fn untested(
+    catalogue: &Catalogue,
+    options: &Options,
+    results: &[TestResult],
+    ended: &Ended,
+) -> Vec<(RequirementId, String)> {
+    let tested: HashSet<RequirementId> = tested(results);
+    let covered_by: BTreeMap<RequirementId, Vec<&str>> = covers(catalogue);
+    RequirementId::all()
+        .filter(|id| id.level() == Level::Must && !tested.contains(id))
+        .filter(|id| !covered_elsewhere(*id, catalogue, results))
+        .map(|id| {
+            let why = results
+                .iter()
+                .filter(|result| result.requirement == id)
+                .map(|result| result.message.clone())
+                .find(|message| !message.is_empty());
+            let why = why.unwrap_or_else(|| match ended {
+                Ended::Interrupted => "the run was interrupted".to_owned(),
+                Ended::FailFast => "the run ended at the first failure".to_owned(),
+                Ended::Untestable(_) | Ended::Pointless(_) => "the run ended before it".to_owned(),
+                Ended::Completed if !wanted(options, &[id.as_str()]) && !options.only.is_empty() => {
+                    "not selected".to_owned()
+                }
+                Ended::Completed => reason_unobservable(id).map_or_else(
+                    || match covered_by.get(&id) {
+                        Some(_) => "not selected".to_owned(),
+                        None => "no case".to_owned(),
+                    },
+                    str::to_owned,
+                ),
+            });
+            (id, why)
+        })
+        .collect()
+}
+
+fn covers(catalogue: &Catalogue) -> BTreeMap<RequirementId, Vec<&str>> {
+    let mut all: BTreeMap<RequirementId, Vec<&str>> = BTreeMap::new();
+    for case in catalogue.cases() {
+        for id in case.covers() {
+            all.entry(id).or_default().push(case.id());
+        }
+    }
+    all
+}
+
+fn tested(results: &[TestResult]) -> HashSet<RequirementId> {
+    results
+        .iter()
+        .filter(|result| matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Advice))
+        .map(|result| result.requirement)
+        .collect()
+}
+
+/// A requirement that a case of another one covers too counts as tested where that case ran.
+fn covered_elsewhere(id: RequirementId, catalogue: &Catalogue, results: &[TestResult]) -> bool {
+    catalogue
+        .cases()
+        .iter()
+        .filter(|case| case.covers().contains(&id))
+        .any(|case| {
+            results.iter().any(|result| {
+                (result.id == case.id() || result.id == format!("{}.stream", case.id()))
+                    && matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Advice)
+            })
+        })
+}
+
+/// The counts.
+pub(super) fn summary(
+    catalogue: &Catalogue,
+    results: &[TestResult],
+    untested: &[(RequirementId, String)],
+) -> Summary {
+    let count = |outcome: Outcome| results.iter().filter(|result| result.outcome == outcome).count();
+    let mut tested: HashSet<RequirementId> = tested(results)
+        .into_iter()
+        .filter(|id| id.level() == Level::Must)
+        .collect();
+    tested.extend(
+        RequirementId::all()
+            .filter(|id| id.level() == Level::Must && covered_elsewhere(*id, catalogue, results)),
+    );
+    let broken: HashSet<RequirementId> = results
+        .iter()
+        .filter(|result| result.outcome == Outcome::Fail)
+        .map(|result| result.requirement)
+        .collect();
+    Summary {
+        passed: count(Outcome::Pass),
+        failed: count(Outcome::Fail),
+        advised: count(Outcome::Advice),
+        skipped: count(Outcome::Skip),
+        inconclusive: count(Outcome::Inconclusive),
+        must_untested: untested.len(),
+        must_tested: tested.len(),
+        must_kept: tested.difference(&broken).count(),
+        ..Summary::default()
+    }
+}

@@ -1,0 +1,74 @@
+//! Runs the catalogue against a deployment: select, order, send again what was transient, judge, emit.
+//!
+//! Knows no terminal, no report format and no mock.
+
+mod carrier;
+mod finish;
+mod ledger;
+mod pacer;
+mod probe;
+mod run;
+mod select;
+
+pub use run::{SetupError, run};
+pub use select::{Plan, plan, unmatched};
+
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Only cases whose id or requirement matches one of these patterns (`*` allowed); all where empty.
+    pub only: Vec<String>,
+    /// Not the cases whose id or requirement matches one of these.
+    pub skip: Vec<String>,
+    /// Tests that run side by side.
+    pub jobs: usize,
+    /// Requests a second at most.
+    pub rate: Option<f64>,
+    /// Requests that may call the model, at most; tests beyond it are skipped.
+    pub max_completions: Option<usize>,
+    /// The longest wait that a target may ask for.
+    pub max_wait: Duration,
+    /// Start nothing new after the first failure.
+    pub fail_fast: bool,
+    /// Known failures.
+    pub expected_failures: Vec<ExpectedFailure>,
+    /// How the run is told to end.
+    pub stop: Stop,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            only: Vec::new(),
+            skip: Vec::new(),
+            jobs: 8,
+            rate: None,
+            max_completions: None,
+            max_wait: Duration::from_secs(60),
+            fail_fast: false,
+            expected_failures: Vec::new(),
+            stop: Stop::default(),
+        }
+    }
+}
+
+/// A failure that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedFailure {
+    /// The result's id, or the case's for all its modes.
+    pub id: String,
+    /// Why it is known.
+    pub reason: String,
+}
+
+/// How a run is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Start nothing new, let what runs finish.
+    pub gentle: CancellationToken,
+    /// Abandon what runs.
+    pub now: CancellationToken,
+}

@@ -1,0 +1,206 @@
+//! How fast requests may go: what the user allows, and what the target's 429s teach.
+
+use crate::contract::ErrorCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The slowest pace that is learned: a request in so long.
+const SLOWEST: Duration = Duration::from_secs(30);
+
+/// Admits requests. Requests on the main path hold a [`Pass`] while they are under way.
+pub(super) struct Pacer {
+    /// The user's limit: applies to every request, bursts included.
+    fixed: Option<Duration>,
+    state: Mutex<State>,
+    freed: Notify,
+    alone: RwLock<()>,
+}
+
+struct State {
+    next_fixed: Instant,
+    next: Instant,
+    hold_until: Instant,
+    /// The learned pace: none until a 429 came.
+    interval: Duration,
+    /// Requests at once, at most.
+    cap: usize,
+    in_flight: usize,
+    window_began: Instant,
+    passed_in_window: u32,
+    generation: u64,
+}
+
+/// The right to have one request under way.
+pub(super) struct Pass<'a> {
+    pacer: &'a Pacer,
+    generation: u64,
+    _shared: Option<RwLockReadGuard<'a, ()>>,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pacer.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
+        self.pacer.freed.notify_one();
+    }
+}
+
+impl Pacer {
+    pub(super) fn new(rate: Option<f64>) -> Pacer {
+        let now = Instant::now();
+        Pacer {
+            fixed: rate.map(|rate| Duration::from_secs_f64((1.0 / rate).min(3_600.0))),
+            state: Mutex::new(State {
+                next_fixed: now,
+                next: now,
+                hold_until: now,
+                interval: Duration::ZERO,
+                cap: usize::MAX,
+                in_flight: 0,
+                window_began: now,
+                passed_in_window: 0,
+                generation: 0,
+            }),
+            freed: Notify::new(),
+            alone: RwLock::new(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the user's own limit only: for bursts, whose pace is the point.
+    pub(super) async fn fixed_pace(&self) {
+        let Some(interval) = self.fixed else { return };
+        let at = {
+            let mut state = self.state();
+            let at = state.next_fixed.max(Instant::now());
+            state.next_fixed = at + interval;
+            at
+        };
+        tokio::time::sleep_until(at.into()).await;
+    }
+
+    /// Waits until a request may go.
+    pub(super) async fn admit(&self) -> Pass<'_> {
+        let shared = self.alone.read().await;
+        self.admit_within(Some(shared)).await
+    }
+
+    /// Waits until a request may go, for somebody who holds [`Pacer::alone`].
+    pub(super) async fn admit_alone(&self) -> Pass<'_> {
+        self.admit_within(None).await
+    }
+
+    async fn admit_within<'a>(&'a self, shared: Option<RwLockReadGuard<'a, ()>>) -> Pass<'a> {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let mut state = self.state();
+                if state.in_flight < state.cap {
+                    state.in_flight += 1;
+                    break;
+                }
+            }
+            freed.await;
+        }
+        // From here on the place is given back whatever happens.
+        let mut pass = Pass {
+            pacer: self,
+            generation: 0,
+            _shared: shared,
+        };
+        loop {
+            let at = {
+                let mut state = self.state();
+                let now = Instant::now();
+                let at = state.next.max(state.hold_until);
+                if at <= now {
+                    state.next = now + state.interval;
+                    break;
+                }
+                if state.interval > Duration::ZERO && state.next >= state.hold_until {
+                    // Takes its turn in the learned pace.
+                    state.next = at + state.interval;
+                    drop(state);
+                    tokio::time::sleep_until(at.into()).await;
+                    if self.state().hold_until <= Instant::now() {
+                        break;
+                    }
+                    continue;
+                }
+                at
+            };
+            tokio::time::sleep_until(at.into()).await;
+        }
+        self.fixed_pace().await;
+        pass.generation = self.state().generation;
+        pass
+    }
+
+    /// The right to send while nobody else does.
+    pub(super) async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.alone.write().await
+    }
+
+    /// An answer came that was no 429.
+    pub(super) fn passed(&self) {
+        self.state().passed_in_window += 1;
+    }
+
+    /// A 429 came: holds everybody for as long, and learns. Gives the wait back.
+    pub(super) fn limited(&self, pass_generation: u64, code: Option<ErrorCode>, asked: Option<Duration>, tries: u32) -> Duration {
+        let mut state = self.state();
+        let now = Instant::now();
+        let wait = asked.unwrap_or_else(|| Duration::from_millis(250) * 2u32.pow(tries.min(5)));
+        let places = code == Some(ErrorCode::ConcurrentLimit) || (code.is_none() && asked.is_none());
+        if pass_generation < state.generation {
+            // It was sent before the last lesson: that one counts for it too.
+            return wait;
+        }
+        state.generation += 1;
+        if places && state.in_flight > 1 {
+            let fewer = (state.in_flight - 1).min(state.cap.saturating_sub(1)).max(1);
+            state.cap = fewer;
+            let short = asked.unwrap_or(Duration::from_millis(100));
+            state.hold_until = state.hold_until.max(now + short);
+            return short;
+        }
+        let span = now.saturating_duration_since(state.window_began) + wait;
+        let learned = span / state.passed_in_window.max(1);
+        let slower = state.interval.mul_f64(1.3);
+        state.interval = learned.max(slower).min(SLOWEST);
+        state.hold_until = state.hold_until.max(now + wait);
+        state.next = state.hold_until;
+        state.window_began = state.hold_until;
+        state.passed_in_window = 0;
+        wait
+    }
+
+    /// What was learned, for the notes of the run.
+    pub(super) fn lesson(&self) -> Option<String> {
+        let state = self.state();
+        if state.interval > Duration::ZERO {
+            return Some(format!(
+                "the target limits requests: the run slowed down to one in {:.2} s",
+                state.interval.as_secs_f64()
+            ));
+        }
+        (state.cap < usize::MAX).then(|| {
+            format!(
+                "the target limits concurrent requests: the run went down to {} at once",
+                state.cap
+            )
+        })
+    }
+}
+
+impl Pass<'_> {
+    /// The number of lessons that had been learned when it was given.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+}

@@ -1,0 +1,523 @@
+//! The run itself: one owner of its state, tests side by side, a record at the end whatever happens.
+
+use super::carrier::{Carrier, summary as said};
+use super::probe::{Probed, probe};
+use super::select::{missing, wanted, wants};
+use super::{Options, finish};
+use crate::case::{Bench, Case, Catalogue, Courier as _, Delivery, Inconclusive, Verdict, reproduce};
+use crate::contract::{FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
+use crate::judge::{Check, Mode};
+use crate::profile::{HttpVersion, Profile};
+use crate::record::{Ended, Event, Evidence, Outcome, Record, TestResult, judged};
+use crate::time::Deadline;
+use crate::wire::{Address, Client, Dialer, Endpoint, Scheme, TlsOptions, Transport};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// How long tests under way may go on after the run was told to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A run could not even begin.
+#[derive(Debug)]
+pub struct SetupError {
+    what: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.source)
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+fn setup<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> SetupError {
+    move |error| SetupError {
+        what,
+        source: Box::new(error),
+    }
+}
+
+/// One case in one mode.
+struct Job<'c> {
+    case: &'c Case,
+    mode: Mode,
+}
+
+/// Runs the catalogue against the profile's target. Events tell what happens meanwhile; the record tells it all.
+///
+/// # Errors
+/// What keeps a run from beginning: a CA file that is none, no root certificates.
+pub async fn run(
+    catalogue: &Catalogue,
+    profile: &Profile,
+    options: &Options,
+    events: UnboundedSender<Event>,
+) -> Result<Record, SetupError> {
+    let started_at = SystemTime::now();
+    let began = Instant::now();
+    let (transport, raw, version) = reach(profile).await?;
+    let carrier = Carrier::new(profile, transport, raw, options, events.clone());
+    let mut run = Run {
+        catalogue,
+        profile,
+        options,
+        events: &events,
+        results: Vec::new(),
+    };
+    let probed = tokio::select! {
+        probed = probe(&carrier) => Some(probed),
+        () = options.stop.now.cancelled() => None,
+        () = gently(options) => None,
+    };
+    let ended = match probed {
+        None => Ended::Interrupted,
+        Some(Probed::Untestable { says, delivery }) => {
+            let check = Check::violation(ROUTE_1, "plain valid request", "200", says.clone());
+            run.only_finding(&carrier, "route.good", ROUTE_1, vec![check], Outcome::Inconclusive, &says, delivery.as_deref());
+            Ended::Untestable(says)
+        }
+        Some(Probed::Wrong {
+            says,
+            requirement,
+            checks,
+            delivery,
+        }) => {
+            let outcome = judged(&checks);
+            let id = if requirement == ROUTE_1 { "route.good" } else { "body.shape" };
+            run.only_finding(&carrier, id, requirement, checks, outcome, &says, Some(&delivery));
+            Ended::Pointless(says)
+        }
+        Some(Probed::Good) => run.all(&carrier).await,
+    };
+    let mut results = run.results;
+    let mut notes = notes(&carrier, profile, &version);
+    let scrubber = carrier.scrubber();
+    let flaky = flaky(&carrier);
+    let ledger = carrier.into_ledger();
+    let mut fingerprint = ledger.fingerprint();
+    fingerprint.insert("wire.http".to_owned(), version);
+    let (requests, completions, retried) = (ledger.requests, ledger.completions, ledger.retried);
+    if ledger.codeless() {
+        finish::group_codeless(&mut results);
+    }
+    let testable = !matches!(ended, Ended::Untestable(_)) && requests > 0;
+    if testable {
+        results.extend(
+            ledger.results(profile, &scrubber, |rule| {
+                wanted(options, &[rule.id, rule.requirement.as_str()])
+            }),
+        );
+        results.extend(flaky);
+    }
+    for result in &results {
+        fingerprint.extend(result.observed.clone());
+    }
+    results.sort_by(|a, b| a.requirement.cmp(&b.requirement).then_with(|| a.id.cmp(&b.id)));
+    let untested = finish::untested(catalogue, options, &results, &ended);
+    let mut summary = finish::summary(catalogue, &results, &untested);
+    summary.requests = requests;
+    summary.completions = completions;
+    summary.retried = retried;
+    let (expected_failures, unexpected_passes) = finish::known_failures(&results, options);
+    notes.dedup();
+    Ok(Record {
+        command: "conform",
+        target: profile.target.base_url.clone(),
+        started_at,
+        duration: began.elapsed(),
+        ended,
+        summary,
+        results,
+        fingerprint,
+        notes,
+        untested,
+        expected_failures,
+        unexpected_passes,
+    })
+}
+
+/// Opens the way to the target: which HTTP it speaks, and whether byte-exact HTTP/1.1 is among it.
+async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String), SetupError> {
+    let target = &profile.target;
+    let mut endpoint = Endpoint::parse(&target.base_url).map_err(setup("base_url"))?;
+    if let Some(resolve) = &target.resolve {
+        endpoint = endpoint.with_connect_to(Address::parse(resolve).map_err(setup("resolve"))?);
+    }
+    let ca_pem = match &target.ca_file {
+        Some(path) => Some(std::fs::read(path).map_err(setup("ca_file"))?),
+        None => None,
+    };
+    let tls = TlsOptions {
+        ca_pem,
+        insecure: target.insecure,
+    };
+    let dialer = Dialer::new(endpoint.clone(), &tls, target.connect_timeout).map_err(setup("TLS"))?;
+    let secure = endpoint.scheme == Scheme::Https;
+    let http2 = match target.http {
+        HttpVersion::Http1 => false,
+        HttpVersion::Http2 => true,
+        HttpVersion::Auto => {
+            secure
+                && dialer
+                    .speaks_h2(Deadline::after(target.connect_timeout))
+                    .await
+                    .unwrap_or(false)
+        }
+    };
+    if !http2 {
+        return Ok((Transport::Raw(dialer.clone()), Some(dialer), "HTTP/1.1".to_owned()));
+    }
+    let client = if secure {
+        Client::new(endpoint, &tls, target.connect_timeout)
+    } else {
+        Client::with_http2_prior_knowledge(endpoint, &tls, target.connect_timeout)
+    }
+    .map_err(setup("TLS"))?;
+    // Whoever chose HTTP/2 may test something that speaks nothing else.
+    let raw = (target.http == HttpVersion::Auto).then_some(dialer);
+    Ok((Transport::Client(client), raw, "HTTP/2".to_owned()))
+}
+
+/// Ends some seconds after the run was told to end.
+async fn gently(options: &Options) {
+    options.stop.gentle.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+struct Run<'r> {
+    catalogue: &'r Catalogue,
+    profile: &'r Profile,
+    options: &'r Options,
+    events: &'r UnboundedSender<Event>,
+    results: Vec<TestResult>,
+}
+
+impl<'r> Run<'r> {
+    /// Runs every selected test.
+    async fn all(&mut self, carrier: &Carrier<'_>) -> Ended {
+        let (jobs, skipped) = self.select(carrier).await;
+        let _ = self.events.send(Event::Planned {
+            tests: jobs.len() + skipped.len(),
+        });
+        for result in skipped {
+            self.push(result);
+        }
+        let mut waiting = jobs.into_iter();
+        let mut running = FuturesUnordered::new();
+        let mut budget = self.options.max_completions;
+        let mut ended = Ended::Completed;
+        let stop = gently(self.options);
+        tokio::pin!(stop);
+        let mut under_way: Vec<(String, RequirementId, String)> = Vec::new();
+        loop {
+            let ending = self.options.stop.gentle.is_cancelled();
+            if ending && ended != Ended::Interrupted {
+                ended = Ended::Interrupted;
+                let _ = self.events.send(Event::Stopping);
+            }
+            while ended == Ended::Completed && running.len() < self.options.jobs.max(1) {
+                let Some(job) = waiting.next() else { break };
+                if let Some(left) = &mut budget {
+                    let cost = job.case.cost().completions;
+                    if cost > *left {
+                        let why = "--max-completions is used up".to_owned();
+                        self.push(unrun(job.case, job.mode, Outcome::Skip, why));
+                        continue;
+                    }
+                    *left -= cost;
+                }
+                let id = job.case.result_id(job.mode);
+                let _ = self.events.send(Event::Started { id: id.clone() });
+                under_way.push((id, job.case.requirement_in(job.mode), job.case.why().to_owned()));
+                running.push(self.one(carrier, job));
+            }
+            if running.is_empty() {
+                break;
+            }
+            let finished = tokio::select! {
+                finished = running.next() => finished,
+                () = self.options.stop.now.cancelled() => None,
+                () = self.options.stop.gentle.cancelled(), if ended == Ended::Completed => continue,
+                () = &mut stop => None,
+            };
+            let Some(results) = finished else {
+                // Abandoned: what was under way is told as such.
+                ended = Ended::Interrupted;
+                break;
+            };
+            if let Some(first) = results.first() {
+                under_way.retain(|(id, ..)| *id != first.id);
+            }
+            let failed = results.iter().any(|result| result.outcome == Outcome::Fail)
+                || carrier.ledger().has_violation();
+            for result in results {
+                self.push(result);
+            }
+            if failed && self.options.fail_fast && ended == Ended::Completed {
+                ended = Ended::FailFast;
+            }
+        }
+        drop(running);
+        if ended == Ended::Interrupted {
+            for (id, requirement, why) in under_way {
+                self.push(TestResult {
+                    id,
+                    requirement,
+                    why,
+                    outcome: Outcome::Inconclusive,
+                    message: "abandoned: the run was interrupted".to_owned(),
+                    checks: Vec::new(),
+                    observed: BTreeMap::new(),
+                    duration: Duration::ZERO,
+                    reproduce: String::new(),
+                    evidence: None,
+                });
+            }
+        }
+        ended
+    }
+
+    /// The tests to run, the slow ones first, and results for those that can't.
+    async fn select(&self, carrier: &Carrier<'_>) -> (Vec<Job<'r>>, Vec<TestResult>) {
+        let mut jobs = Vec::new();
+        let mut skipped = Vec::new();
+        let stream = self.stream_refused(carrier).await;
+        for case in self.catalogue.cases() {
+            for mode in case.modes().iter().copied() {
+                if !wants(self.options, case, mode) {
+                    continue;
+                }
+                if let Some(fixture) = missing(case, self.profile) {
+                    let why = format!("the profile lacks {}", fixture.name());
+                    skipped.push(unrun(case, mode, Outcome::Skip, why));
+                } else if case.needs_http1() && carrier.raw.is_none() {
+                    let why = "the target is tested over HTTP/2 only".to_owned();
+                    skipped.push(unrun(case, mode, Outcome::Skip, why));
+                } else if let (Mode::Stream, Some(why)) = (mode, &stream)
+                    && case.cost().completions > 0
+                    && case.id() != "route.good"
+                {
+                    skipped.push(unrun(case, mode, Outcome::Inconclusive, why.clone()));
+                } else {
+                    jobs.push(Job { case, mode });
+                }
+            }
+        }
+        // What waits for the target's clock goes first, what may cost money last.
+        jobs.sort_by_key(|job| {
+            let slow = job.case.uses_up().is_some() || job.case.id() == "fault.timeout";
+            (!slow, job.case.cost().completions > 0)
+        });
+        (jobs, skipped)
+    }
+
+    /// Why streams can't be tested: the plain stream gets a wrong answer, which is told once.
+    async fn stream_refused(&self, carrier: &Carrier<'_>) -> Option<String> {
+        let any = self.catalogue.cases().iter().any(|case| {
+            case.modes().contains(&Mode::Stream)
+                && case.cost().completions > 0
+                && wants(self.options, case, Mode::Stream)
+        });
+        if !any {
+            return None;
+        }
+        let good = tokio::select! {
+            good = carrier.good(Mode::Stream) => good,
+            () = self.options.stop.now.cancelled() => return None,
+            () = gently(self.options) => return None,
+        };
+        match good {
+            Ok(delivery) if delivery.status() == Some(200) => None,
+            Ok(delivery) => Some(format!(
+                "the plain stream gets a wrong answer ({}): see route.good.stream",
+                said(&delivery.exchange)
+            )),
+            Err(why) => Some(why.0),
+        }
+    }
+
+    /// Runs one test: its result, and one more for each other requirement that it found broken.
+    async fn one(&self, carrier: &Carrier<'_>, job: Job<'r>) -> Vec<TestResult> {
+        let began = Instant::now();
+        let bench = Bench {
+            profile: self.profile,
+            mode: job.mode,
+            courier: carrier,
+        };
+        let verdict = job.case.run(&bench).await;
+        results(carrier, self.profile, &job, verdict, began.elapsed())
+    }
+
+    fn push(&mut self, result: TestResult) {
+        let _ = self.events.send(Event::Finished(Box::new(result.clone())));
+        self.results.push(result);
+    }
+
+    /// The one finding of a run that ended before it began.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a result, from one place")]
+    fn only_finding(
+        &mut self,
+        carrier: &Carrier<'_>,
+        id: &str,
+        requirement: RequirementId,
+        checks: Vec<Check>,
+        outcome: Outcome,
+        says: &str,
+        delivery: Option<&Delivery>,
+    ) {
+        let scrubber = carrier.scrubber();
+        let result = TestResult {
+            id: id.to_owned(),
+            requirement,
+            why: "Everything else rests on it: a valid key, bot and body get an answer.".to_owned(),
+            outcome,
+            message: scrubber.scrub_text(says),
+            observed: BTreeMap::new(),
+            duration: delivery.map_or(Duration::ZERO, |delivery| delivery.exchange.duration()),
+            reproduce: delivery.map_or_else(String::new, |delivery| reproduce(self.profile, &delivery.ask)),
+            evidence: delivery.map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
+            checks,
+        };
+        self.push(result);
+    }
+}
+
+/// A result of a test that did not run.
+fn unrun(case: &Case, mode: Mode, outcome: Outcome, message: String) -> TestResult {
+    TestResult {
+        id: case.result_id(mode),
+        requirement: case.requirement_in(mode),
+        why: case.why().to_owned(),
+        outcome,
+        message,
+        checks: Vec::new(),
+        observed: BTreeMap::new(),
+        duration: Duration::ZERO,
+        reproduce: String::new(),
+        evidence: None,
+    }
+}
+
+/// What a verdict means, in results: findings of other requirements than the case's stand in results of their own.
+fn results(
+    carrier: &Carrier<'_>,
+    profile: &Profile,
+    job: &Job<'_>,
+    verdict: Result<Verdict, Inconclusive>,
+    duration: Duration,
+) -> Vec<TestResult> {
+    let id = job.case.result_id(job.mode);
+    let main = job.case.requirement_in(job.mode);
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(why) => {
+            let mut result = unrun(job.case, job.mode, Outcome::Inconclusive, why.0);
+            result.duration = duration;
+            return vec![result];
+        }
+    };
+    let scrubber = carrier.scrubber();
+    let mut by_requirement: BTreeMap<RequirementId, Vec<Check>> = BTreeMap::new();
+    by_requirement.insert(main, Vec::new());
+    for mut check in verdict.checks {
+        check.actual = scrubber.scrub_text(&check.actual);
+        check.expected = scrubber.scrub_text(&check.expected);
+        let place = if check.is_finding() { check.requirement } else { main };
+        by_requirement.entry(place).or_default().push(check);
+    }
+    by_requirement
+        .into_iter()
+        .map(|(requirement, checks)| {
+            let outcome = judged(&checks);
+            let worst = checks
+                .iter()
+                .filter(|check| check.is_finding())
+                .max_by_key(|check| check.verdict);
+            let message = match worst {
+                Some(check) => format!("{}: expected {}, got {}", check.name, check.expected, check.actual),
+                None => "as required".to_owned(),
+            };
+            let mine = requirement == main;
+            TestResult {
+                id: if mine {
+                    id.clone()
+                } else {
+                    format!("{id}.{}", requirement.as_str().to_ascii_lowercase())
+                },
+                requirement,
+                why: job.case.why().to_owned(),
+                outcome,
+                message,
+                observed: if mine { verdict.observed.clone() } else { BTreeMap::new() },
+                duration,
+                reproduce: verdict
+                    .shown
+                    .as_ref()
+                    .map_or_else(String::new, |delivery| reproduce(profile, &delivery.ask)),
+                evidence: verdict
+                    .shown
+                    .as_ref()
+                    .map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
+                checks,
+            }
+        })
+        .collect()
+}
+
+/// Advice where 5xx came and went: "flaky".
+fn flaky(carrier: &Carrier<'_>) -> Vec<TestResult> {
+    let ledger = carrier.ledger();
+    [(500, FAULT_3), (503, FAULT_1), (504, FAULT_2)]
+        .into_iter()
+        .filter_map(|(status, requirement)| {
+            let count = *ledger.transients.get(&status)?;
+            let check = Check::advice(
+                requirement,
+                "flaky",
+                format!("no {status} that nobody provoked"),
+                format!("{count} in {} requests", ledger.requests),
+            );
+            Some(TestResult {
+                id: format!("fault.flaky-{status}"),
+                requirement,
+                why: "An error that goes away is still one that somebody saw.".to_owned(),
+                outcome: judged(std::slice::from_ref(&check)),
+                message: format!("{status} came {count} times in {} requests without being provoked", ledger.requests),
+                checks: vec![check],
+                observed: BTreeMap::new(),
+                duration: Duration::ZERO,
+                reproduce: String::new(),
+                evidence: None,
+            })
+        })
+        .collect()
+}
+
+/// What a reader of the report should know besides.
+fn notes(carrier: &Carrier<'_>, profile: &Profile, version: &str) -> Vec<String> {
+    let mut notes = vec![format!("spoken: {version}")];
+    if profile.target.insecure {
+        notes.push("certificates were not checked (insecure = true)".to_owned());
+    }
+    let ledger = carrier.ledger();
+    for (status, count) in &ledger.transients {
+        notes.push(format!("{count} unprovoked answers were {status}, and sent again"));
+    }
+    if ledger.dropped > 0 {
+        notes.push(format!(
+            "{} connections ended before an answer began, and were tried again",
+            ledger.dropped
+        ));
+    }
+    notes.extend(carrier.pacer.lesson());
+    notes
+}
