@@ -74,7 +74,9 @@ pub enum BodyFraming {
     Chunked(usize),
 }
 
-/// A request, to be written to the letter. `Host` and the framing's field are added unless `headers` has them.
+/// A request, to be written to the letter. `Host` and the framing's field are added unless `headers` has them:
+/// `Host` before the others, the framing's field after them. `Content-Length` is not added beside a
+/// `Transfer-Encoding` of `headers`, so that a body framed by hand can be sent as [`BodyFraming::Length`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
@@ -87,6 +89,71 @@ pub struct Request {
     pub body: Vec<u8>,
     /// How the body is framed.
     pub framing: BodyFraming,
+}
+
+/// A request as it goes on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// Head and framed body.
+    pub(super) bytes: Vec<u8>,
+    /// How many of them are the head.
+    pub(super) head: usize,
+}
+
+impl Request {
+    /// The bytes for a server whose `Host` is this.
+    pub(super) fn encode(&self, host: &str) -> Encoded {
+        let mut bytes = Vec::with_capacity(self.body.len() + 512);
+        bytes.extend_from_slice(format!("{} {} HTTP/1.1\r\n", self.method, self.target).as_bytes());
+        let mut field = |name: &str, value: &[u8]| {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value);
+            bytes.extend_from_slice(b"\r\n");
+        };
+        if !self.headers.has("host") {
+            field("Host", host.as_bytes());
+        }
+        for (name, value) in &self.headers.0 {
+            field(name, value);
+        }
+        let framed = self.headers.has("transfer-encoding");
+        match self.framing {
+            BodyFraming::Length if !framed && !self.headers.has("content-length") => {
+                field("Content-Length", self.body.len().to_string().as_bytes());
+            }
+            BodyFraming::Chunked(_) if !framed => field("Transfer-Encoding", b"chunked"),
+            BodyFraming::None | BodyFraming::Length | BodyFraming::Chunked(_) => {}
+        }
+        bytes.extend_from_slice(b"\r\n");
+        let head = bytes.len();
+        match self.framing {
+            BodyFraming::None => {}
+            BodyFraming::Length => bytes.extend_from_slice(&self.body),
+            BodyFraming::Chunked(size) => {
+                for chunk in self.body.chunks(size.max(1)) {
+                    bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                    bytes.extend_from_slice(chunk);
+                    bytes.extend_from_slice(b"\r\n");
+                }
+                bytes.extend_from_slice(b"0\r\n\r\n");
+            }
+        }
+        Encoded { bytes, head }
+    }
+
+    /// Whether the request asks for the connection's end.
+    pub(super) fn says_close(&self) -> bool {
+        says_close(&self.headers)
+    }
+}
+
+/// `Connection: close` (RFC 9112 §9.6).
+pub(super) fn says_close(headers: &Headers) -> bool {
+    headers
+        .list("connection")
+        .iter()
+        .any(|option| option.eq_ignore_ascii_case("close"))
 }
 
 /// How a request's bytes reach the socket.
@@ -154,7 +221,7 @@ pub enum Framing {
     Chunked {
         /// Whether a chunk had an extension.
         extensions: bool,
-        /// Whether a chunk extension had a quoted value, or a chunk had more than one extension.
+        /// Whether a chunk extension had a quoted value or white space in it, or a chunk had more than one extension.
         intricate_extensions: bool,
         /// The trailer fields.
         trailers: Headers,
@@ -227,8 +294,27 @@ pub struct Body {
     pub arrivals: Vec<(usize, Instant)>,
     /// The content coding that was taken off, if any (`gzip`).
     pub coding: Option<String>,
-    /// The content coding could not be taken off: `bytes` are still coded.
+    /// The content coding could not be taken off: `bytes` are still coded, or, where it broke on the way, what had
+    /// been decoded until then.
     pub undecodable: bool,
+}
+
+/// Arrivals kept apart. A server that sends 16 MB byte by byte would else make us keep 400 MB of instants; from
+/// here on the last entry grows.
+const ARRIVALS: usize = 65_536;
+
+impl Body {
+    /// Notes that a read brought the body from this size to the one it has now.
+    pub(super) fn arrived(&mut self, before: usize, at: Instant) {
+        let after = self.bytes.len();
+        if after > before {
+            let full = self.arrivals.len() >= ARRIVALS;
+            match self.arrivals.last_mut() {
+                Some(last) if full => *last = (after, at),
+                _ => self.arrivals.push((after, at)),
+            }
+        }
+    }
 }
 
 /// One request and everything that came back.
@@ -236,7 +322,8 @@ pub struct Body {
 pub struct Exchange {
     /// The request.
     pub request: Request,
-    /// The request's bytes as they were written (whole, even where only some were), bounded for evidence.
+    /// The request's bytes as they were written (whole, even where only some were), bounded for evidence. What the
+    /// ordinary client wrote is told in the form of HTTP/1.1.
     pub sent: Vec<u8>,
     /// How many bytes of the request were written before the exchange ended.
     pub sent_bytes: usize,
@@ -248,9 +335,11 @@ pub struct Exchange {
     pub framing: Option<Framing>,
     /// The body.
     pub body: Body,
-    /// Bytes that came after the end of the answer though nothing more was asked; bounded.
+    /// Bytes that came after the end of the answer though nothing more was asked, or empty lines before its status
+    /// line; bounded.
     pub surplus: Vec<u8>,
-    /// Raw bytes of the answer as received, bounded for evidence.
+    /// Raw bytes of the answer as received, `surplus` left out, bounded for evidence. What the ordinary client
+    /// received is told in the form of HTTP/1.1, its body decoded.
     pub received: Vec<u8>,
     /// How many bytes were received in all.
     pub received_bytes: u64,
@@ -258,11 +347,12 @@ pub struct Exchange {
     pub end: End,
     /// HTTP/1.1 byte-exact, or HTTP/2.
     pub protocol: Protocol,
-    /// Whether an earlier exchange had used the connection.
+    /// Whether an earlier exchange had used the connection. The ordinary client doesn't tell: `false`.
     pub reused: bool,
     /// When the exchange began (before any connect).
     pub started: Instant,
-    /// When the last byte of the request had been written; `None` if that never happened.
+    /// When the last byte of the request had been written, or taken from us by the ordinary client; `None` if that
+    /// never happened.
     pub sent_at: Option<Instant>,
     /// When the first byte of the answer came.
     pub first_byte_at: Option<Instant>,
@@ -273,6 +363,36 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// An exchange that never had a connection.
+    pub(super) fn unreachable(
+        request: Request,
+        host: &str,
+        started: Instant,
+        why: Unreachable,
+    ) -> Exchange {
+        let encoded = request.encode(host);
+        Exchange {
+            sent: bounded(&encoded.bytes),
+            request,
+            sent_bytes: 0,
+            interim: Vec::new(),
+            head: None,
+            framing: None,
+            body: Body::default(),
+            surplus: Vec::new(),
+            received: Vec::new(),
+            received_bytes: 0,
+            end: End::Unreachable(why),
+            protocol: Protocol::Http1,
+            reused: false,
+            started,
+            sent_at: None,
+            first_byte_at: None,
+            ended: Instant::now(),
+            reusable: false,
+        }
+    }
+
     /// The final status, if an answer came.
     pub fn status(&self) -> Option<u16> {
         self.head.as_ref().map(|head| head.status)
@@ -300,4 +420,18 @@ impl Exchange {
     pub fn broke_before_first_byte(&self) -> bool {
         self.first_byte_at.is_none() && matches!(self.end, End::Closed | End::Reset)
     }
+}
+
+/// Bytes kept of each direction as evidence.
+pub(super) const EVIDENCE: usize = 64 * 1024;
+
+/// As much of these bytes as evidence keeps.
+pub(super) fn bounded(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len().min(EVIDENCE)].to_vec()
+}
+
+/// Puts bytes at the end of evidence, as far as there is room.
+pub(super) fn keep(evidence: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    let room = limit.saturating_sub(evidence.len());
+    evidence.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
