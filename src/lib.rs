@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod judge;
+pub mod profile;
 pub mod record;
 pub mod secret;
 pub mod sse;
