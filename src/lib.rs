@@ -1,7 +1,10 @@
 //! clawcheck: a conformance suite, a load-testing harness and a reference mock server for the Clawbite chat API.
 
+pub mod case;
+pub mod conform;
 pub mod contract;
 pub mod judge;
+pub mod mock;
 pub mod profile;
 pub mod record;
 pub mod secret;
