@@ -7,6 +7,7 @@ pub mod judge;
 pub mod mock;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod secret;
 pub mod sse;
 pub mod time;
