@@ -1,6 +1,7 @@
 //! clawcheck: a conformance suite, a load-testing harness and a reference mock server for the Clawbite chat API.
 
 pub mod case;
+pub mod cli;
 pub mod conform;
 pub mod contract;
 pub mod judge;
