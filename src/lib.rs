@@ -1,9 +1,14 @@
 //! clawcheck: a conformance suite, a load-testing harness and a reference mock server for the Clawbite chat API.
 
+pub mod case;
+pub mod cli;
+pub mod conform;
 pub mod contract;
 pub mod judge;
 pub mod mock;
+pub mod profile;
 pub mod record;
+pub mod report;
 pub mod secret;
 pub mod sse;
 pub mod time;

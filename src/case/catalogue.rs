@@ -119,6 +119,15 @@ impl Case {
         self.cost
     }
 
+    /// The size of its largest body, in bytes, for the plan; 0 where it is small.
+    pub fn largest_body(&self) -> usize {
+        match &self.body {
+            Body::Data(told) => told.change.pad_to.unwrap_or_default(),
+            Body::Code(_) if self.id == "size.readable-refusal-large" => 10_000_000,
+            Body::Code(_) => 0,
+        }
+    }
+
     /// The fixture that it uses up: no other case on that fixture may run beside it.
     pub fn uses_up(&self) -> Option<Fixture> {
         self.uses_up

@@ -85,16 +85,18 @@ impl Ledger {
 
     fn keep(&mut self, check: Check, delivery: &Delivery) {
         let list = self.kept.entry(check.requirement).or_default();
-        match list.iter_mut().find(|kept| {
-            kept.check.name == check.name && kept.check.verdict == check.verdict && kept.check.expected == check.expected
-        }) {
-            Some(kept) => kept.count += 1,
-            None if list.len() < 20 => list.push(Kept {
+        let known = list.iter_mut().find(|kept| {
+            let other = &kept.check;
+            other.name == check.name && other.verdict == check.verdict && other.expected == check.expected
+        });
+        if let Some(kept) = known {
+            kept.count += 1;
+        } else if list.len() < 20 {
+            list.push(Kept {
                 check,
                 count: 1,
                 delivery: delivery.clone(),
-            }),
-            None => {}
+            });
         }
     }
 

@@ -31,6 +31,16 @@ struct State {
     generation: u64,
 }
 
+/// When a request may go.
+enum Turn {
+    /// At once.
+    Now,
+    /// At this instant, which is its own.
+    At(Instant),
+    /// Nobody before this instant: ask again then.
+    Later(Instant),
+}
+
 /// The right to have one request under way.
 pub(super) struct Pass<'a> {
     pacer: &'a Pacer,
@@ -98,12 +108,8 @@ impl Pacer {
     async fn admit_within<'a>(&'a self, shared: Option<RwLockReadGuard<'a, ()>>) -> Pass<'a> {
         loop {
             let freed = self.freed.notified();
-            {
-                let mut state = self.state();
-                if state.in_flight < state.cap {
-                    state.in_flight += 1;
-                    break;
-                }
+            if self.take_place() {
+                break;
             }
             freed.await;
         }
@@ -114,31 +120,49 @@ impl Pacer {
             _shared: shared,
         };
         loop {
-            let at = {
-                let mut state = self.state();
-                let now = Instant::now();
-                let at = state.next.max(state.hold_until);
-                if at <= now {
-                    state.next = now + state.interval;
-                    break;
-                }
-                if state.interval > Duration::ZERO && state.next >= state.hold_until {
-                    // Takes its turn in the learned pace.
-                    state.next = at + state.interval;
-                    drop(state);
+            match self.turn() {
+                Turn::Now => break,
+                Turn::Later(at) => tokio::time::sleep_until(at.into()).await,
+                Turn::At(at) => {
                     tokio::time::sleep_until(at.into()).await;
-                    if self.state().hold_until <= Instant::now() {
+                    if !self.held() {
                         break;
                     }
-                    continue;
                 }
-                at
-            };
-            tokio::time::sleep_until(at.into()).await;
+            }
         }
         self.fixed_pace().await;
         pass.generation = self.state().generation;
         pass
+    }
+
+    fn take_place(&self) -> bool {
+        let mut state = self.state();
+        let free = state.in_flight < state.cap;
+        if free {
+            state.in_flight += 1;
+        }
+        free
+    }
+
+    fn held(&self) -> bool {
+        self.state().hold_until > Instant::now()
+    }
+
+    /// When the next request may go; a turn in the learned pace is taken by asking.
+    fn turn(&self) -> Turn {
+        let mut state = self.state();
+        let now = Instant::now();
+        let at = state.next.max(state.hold_until);
+        if at <= now {
+            state.next = now + state.interval;
+            return Turn::Now;
+        }
+        if state.interval > Duration::ZERO && state.next >= state.hold_until {
+            state.next = at + state.interval;
+            return Turn::At(at);
+        }
+        Turn::Later(at)
     }
 
     /// The right to send while nobody else does.

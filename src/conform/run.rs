@@ -238,7 +238,7 @@ impl<'r> Run<'r> {
                 let id = job.case.result_id(job.mode);
                 let _ = self.events.send(Event::Started { id: id.clone() });
                 under_way.push((id, job.case.requirement_in(job.mode), job.case.why().to_owned()));
-                running.push(self.one(carrier, job));
+                running.push(one(carrier, self.profile, job));
             }
             if running.is_empty() {
                 break;
@@ -345,18 +345,6 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Runs one test: its result, and one more for each other requirement that it found broken.
-    async fn one(&self, carrier: &Carrier<'_>, job: Job<'r>) -> Vec<TestResult> {
-        let began = Instant::now();
-        let bench = Bench {
-            profile: self.profile,
-            mode: job.mode,
-            courier: carrier,
-        };
-        let verdict = job.case.run(&bench).await;
-        results(carrier, self.profile, &job, verdict, began.elapsed())
-    }
-
     fn push(&mut self, result: TestResult) {
         let _ = self.events.send(Event::Finished(Box::new(result.clone())));
         self.results.push(result);
@@ -389,6 +377,18 @@ impl<'r> Run<'r> {
         };
         self.push(result);
     }
+}
+
+/// Runs one test: its result, and one more for each other requirement that it found broken.
+async fn one(carrier: &Carrier<'_>, profile: &Profile, job: Job<'_>) -> Vec<TestResult> {
+    let began = Instant::now();
+    let bench = Bench {
+        profile,
+        mode: job.mode,
+        courier: carrier,
+    };
+    let verdict = job.case.run(&bench).await;
+    results(carrier, profile, &job, verdict, began.elapsed())
 }
 
 /// A result of a test that did not run.

@@ -238,10 +238,8 @@ pub fn named_codes(root: &Node) -> Vec<NamedCode> {
 pub struct Stream {
     /// The dispatched events, each read for what it is.
     pub events: Vec<StreamEvent>,
-    /// What stood undispatched at the end.
+    /// What stood undispatched at the end, and what was seen beside events.
     pub rest: sse::Rest,
-    /// Comment lines seen.
-    pub comments: usize,
 }
 
 /// A dispatched event.
@@ -257,8 +255,6 @@ pub struct StreamEvent {
     pub end: usize,
     /// When the read that completed it came.
     pub at: Instant,
-    /// Whether it has `id` or `retry` fields of the event stream.
-    pub has_extras: bool,
 }
 
 /// What an event's data is.
@@ -287,16 +283,14 @@ pub enum EventKind {
 impl Stream {
     fn read(exchange: &Exchange) -> Stream {
         let body = &exchange.body.bytes;
-        let parsed = sse::parse_all(body);
-        let events = parsed
-            .events
+        let (events, rest) = sse::parse_all(body);
+        let events = events
             .into_iter()
             .map(|event| StreamEvent {
-                at: arrival(exchange, event.end),
+                at: arrival(exchange, event.dispatched_at),
                 what: kind(&event),
                 start: event.start,
                 end: event.end,
-                has_extras: event.has_extras,
                 name: if event.name == "message" {
                     String::new()
                 } else {
@@ -304,11 +298,7 @@ impl Stream {
                 },
             })
             .collect();
-        Stream {
-            events,
-            rest: parsed.rest,
-            comments: parsed.comments,
-        }
+        Stream { events, rest }
     }
 
     /// The chunks, in order.

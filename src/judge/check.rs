@@ -4,7 +4,7 @@ use crate::contract::{Level, RequirementId};
 use std::ops::Range;
 
 /// What came of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// As required.
     Pass,

@@ -57,7 +57,7 @@ impl Schema {
         self.validator
             .iter_errors(&value)
             .map(|error| {
-                let keyword = error.keyword().to_owned();
+                let keyword = error.kind().keyword().to_owned();
                 let at = error.instance_path().to_string();
                 let schema_path = error.schema_path().to_string();
                 let requirement = self.requirement_at(&schema_path);

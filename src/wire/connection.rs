@@ -287,6 +287,12 @@ impl Connection {
         }
     }
 
+    /// Whether the other side ends the connection within so much time.
+    pub async fn closed_within(&mut self, span: Duration) -> bool {
+        self.surplus_within(span).await;
+        self.socket.ended
+    }
+
     /// Whether the other side is known to have ended the connection. Known is only what has been read: ask
     /// [`Connection::surplus_within`] first.
     pub fn has_ended(&self) -> bool {

@@ -425,6 +425,11 @@ impl Exchange {
 /// Bytes kept of each direction as evidence.
 pub(super) const EVIDENCE: usize = 64 * 1024;
 
+/// The bytes that a request is on the wire: head, with `Host` and the framing's field, and framed body.
+pub fn serialized(request: &Request, host: &str) -> Vec<u8> {
+    request.encode(host).bytes
+}
+
 /// As much of these bytes as evidence keeps.
 pub(super) fn bounded(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(EVIDENCE)].to_vec()

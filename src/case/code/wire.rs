@@ -251,7 +251,7 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     };
     let good = Expectation::only(Legal::Good);
     if stream {
-        let delivery = bench.send(cut_up(bench.with_body(body))).await?;
+        let delivery = bench.send(cut_up(bench, bench.with_body(body))).await?;
         verdict.join(Verdict::of(
             good.checks(&delivery.answer(), bench.mode, WIRE_4),
             &delivery,
@@ -262,7 +262,7 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             good.checks(&delivery.answer(), bench.mode, WIRE_4),
             &delivery,
         ));
-        let delivery = bench.send(cut_up(bench.with_body(body))).await?;
+        let delivery = bench.send(cut_up(bench, bench.with_body(body))).await?;
         verdict.join(Verdict::of(
             good.checks(&delivery.answer(), bench.mode, WIRE_4),
             &delivery,
@@ -292,8 +292,8 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
 
 /// Cut at every line end, inside it, between head and body, and inside every escape and wide character of the
 /// body, with pauses that a server's read can't bridge.
-fn cut_up(ask: Ask) -> Ask {
-    let bytes = crate::wire::serialized(&ask.request, "host");
+fn cut_up(bench: &Bench<'_>, ask: Ask) -> Ask {
+    let bytes = crate::wire::serialized(&ask.request, &bench.profile.target.host_header());
     let head = bytes
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
@@ -309,7 +309,6 @@ fn cut_up(ask: Ask) -> Ask {
             cuts.push(at);
         }
     }
-    // The host's name may be longer than the stand-in: cuts of the body count from the end.
     ask.pieces(Pieces::At {
         cuts,
         pause: Duration::from_millis(15),
@@ -371,7 +370,7 @@ pub(super) const AFTER_BAD: CodeCase = CodeCase {
 async fn after_bad(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let half = {
         let ask = bench.plain();
-        let length = crate::wire::serialized(&ask.request, "host").len();
+        let length = crate::wire::serialized(&ask.request, &bench.profile.target.host_header()).len();
         ask.pieces(Pieces::OnlyFirst(length.saturating_sub(20)))
     };
     let opened = bench.courier.open(Ask {

@@ -146,10 +146,29 @@ fn events(stream: &Stream) -> Vec<Check> {
             EventKind::Done | EventKind::Error { .. } => {}
         }
     }
+    found.extend(lost(stream));
     // One finding of a kind is enough: a stream of a thousand wrong chunks has one cause.
     let mut seen = std::collections::HashSet::new();
     found.retain(|check| seen.insert((check.requirement, check.name.clone(), check.verdict)));
     found
+}
+
+/// Lines that look like data and are none to a reader by the standard: what they carry is lost (STREAM-2).
+fn lost(stream: &Stream) -> Option<Check> {
+    stream.rest.notes.unknown.iter().find_map(|field| {
+        let name = String::from_utf8_lossy(&field.name);
+        let bare = name.trim_matches(['\u{FEFF}', ' ', '\t']).to_ascii_lowercase();
+        let looks_like_data = bare == "data" || bare.starts_with('{') || bare == "[done]";
+        looks_like_data.then(|| {
+            Check::violation(
+                STREAM_2,
+                "line",
+                "fields that a reader by the standard knows: `data:` at the line's begin, in lower case",
+                format!("a line that begins {:?}: readers drop it", name.chars().take(40).collect::<String>()),
+            )
+            .at(Place::Body, field.offset..field.offset + field.name.len())
+        })
+    })
 }
 
 fn chunk_advice(root: &Node) -> Vec<Check> {
@@ -219,7 +238,7 @@ fn done(answer: &Answer<'_>) -> Vec<Check> {
             }
         };
         let check = Check::violation(STREAM_4, DONE, format!("{DONE} once, as the last event"), actual);
-        found.push(if stream.rest.pending {
+        found.push(if stream.rest.is_pending() {
             check.at(Place::Body, stream.rest.start..answer.exchange().body.bytes.len())
         } else {
             check
@@ -447,14 +466,14 @@ pub fn observed(answer: &Answer<'_>) -> BTreeMap<String, String> {
         "stream.usage_chunk".to_owned(),
         yes_no(chunks.iter().any(|root| root.get("usage").is_some_and(|usage| usage.as_object().is_some()))),
     );
-    seen.insert("stream.comments".to_owned(), yes_no(stream.comments > 0));
+    seen.insert("stream.comments".to_owned(), yes_no(stream.rest.notes.comments > 0));
     seen.insert(
         "stream.named_events".to_owned(),
         yes_no(stream.events.iter().any(|event| !event.name.is_empty())),
     );
     seen.insert(
         "stream.id_or_retry".to_owned(),
-        yes_no(stream.events.iter().any(|event| event.has_extras)),
+        yes_no(stream.rest.notes.ids + stream.rest.notes.retries > 0),
     );
     seen
 }

@@ -1,0 +1,529 @@
+//! `clawcheck conform`.
+
+use super::complaint::Complaint;
+use super::known_failures::{self, KnownFailures};
+use super::outlet::{Stream, tell, unless_closed};
+use super::quantity;
+use super::signals::Signals;
+use super::subject::{self, Subject};
+use super::{Failure, env, runtime};
+use crate::case::Catalogue;
+use crate::conform::{self, Options, Plan, Stop};
+use crate::mock::{Mock, MockConfig};
+use crate::profile::{Profile, nearest};
+use crate::record::{Ended, Event, Record, Summary};
+use crate::report::{
+    Demands, Detail, Kind, Look, Place, Progress, Reports, exit_code, write_terminal,
+};
+use crate::time::Scale;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// What was typed.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Args {
+    #[command(flatten)]
+    subject: subject::Args,
+
+    /// Run only cases whose id, or whose requirement's id, matches; `*` stands for anything.
+    #[arg(long, value_name = "PATTERN", help_heading = "Selection")]
+    only: Vec<String>,
+    /// Leave out cases whose id, or whose requirement's id, matches.
+    #[arg(long, value_name = "PATTERN", help_heading = "Selection")]
+    skip: Vec<String>,
+    /// Add the cases of a folder's TOML files to the built-in ones.
+    #[arg(long, value_name = "DIR", help_heading = "Selection")]
+    cases: Vec<PathBuf>,
+
+    /// Let an advisory fail the run, and a known failure that passes by now.
+    #[arg(long, help_heading = "Verdict")]
+    strict: bool,
+    /// Let a MUST that was left without a verdict fail the run.
+    #[arg(long, help_heading = "Verdict")]
+    require_all: bool,
+    /// Forgive the failures that this file names, each with a reason and perhaps a last day.
+    #[arg(long, value_name = "FILE", help_heading = "Verdict")]
+    expect_failures: Option<PathBuf>,
+    /// End the run at the first failure.
+    #[arg(long, help_heading = "Verdict")]
+    fail_fast: bool,
+
+    /// Say what would be sent, and send nothing.
+    #[arg(long, help_heading = "Pace")]
+    dry_run: bool,
+    /// Run at most so many cases at a time [default: 4].
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Pace"
+    )]
+    jobs: Option<String>,
+    /// Send at most so many requests a second.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Pace"
+    )]
+    rate: Option<String>,
+    /// Let the deployment call its model at most so many times.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Pace"
+    )]
+    max_completions: Option<String>,
+    /// Wait at most so long where the deployment asks for a pause [default: 60s].
+    #[arg(
+        long,
+        value_name = "S",
+        allow_negative_numbers = true,
+        help_heading = "Pace"
+    )]
+    max_wait: Option<String>,
+
+    /// Write a report: json or junit; the path `-` is standard output.
+    #[arg(long, value_name = "KIND=PATH", help_heading = "Output")]
+    report: Vec<String>,
+    /// Show only failures and the summary's line.
+    #[arg(long, help_heading = "Output")]
+    quiet: bool,
+    /// Show passes too, and answers in full.
+    #[arg(long, help_heading = "Output")]
+    verbose: bool,
+    /// Use no colours; NO_COLOR does the same.
+    #[arg(long, help_heading = "Output")]
+    no_color: bool,
+}
+
+/// Cases at a time, where `--jobs` does not say.
+const JOBS: usize = 4;
+
+/// The clock of the mock that runs inside: its 130 s time-out comes after 1.3 s.
+const INSIDE_SCALE: f64 = 0.01;
+
+/// After the first signal what runs may go on so long.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What is meant.
+struct Checked {
+    subject: Subject,
+    catalogue: Catalogue,
+    options: Options,
+    demands: Demands,
+    expired: Vec<String>,
+    reports: Reports,
+    /// Where the summary goes: standard error where a report has standard output.
+    people: Stream,
+    detail: Detail,
+    no_color: bool,
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let checked = check(args)?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(execute(checked));
+    // A name look-up that hangs in the operating system must not keep us.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let subject = Subject::choose(&args.subject, &env, &mut complaints);
+    let catalogue = catalogue(&args.cases, &mut complaints);
+    check_patterns(&catalogue, "--only", &args.only, &mut complaints);
+    check_patterns(&catalogue, "--skip", &args.skip, &mut complaints);
+    let known = match &args.expect_failures {
+        Some(path) => known_failures::load(path, &catalogue),
+        None => Ok(KnownFailures::default()),
+    };
+    let known = known.unwrap_or_else(|mistakes| {
+        complaints.extend(mistakes);
+        KnownFailures::default()
+    });
+    let options = options(args, &mut complaints);
+    if args.quiet && args.verbose {
+        complaints.push(Complaint::new("--quiet and --verbose do not go together"));
+    }
+    let wanted = wanted_reports(&args.report, &mut complaints);
+    let wanted = if args.dry_run { Vec::new() } else { wanted };
+    let reports = Reports::open(&wanted).map_err(|unwritable| {
+        complaints.extend(unwritable.iter().map(|unwritable| {
+            Complaint::new(unwritable.to_string()).help(unwritable.why.to_string())
+        }));
+    });
+    let (Some(subject), Ok(reports), true) = (subject, reports, complaints.is_empty()) else {
+        return Err(complaints);
+    };
+    let stdout_taken = wanted.iter().any(|(_, place)| *place == Place::Stdout);
+    Ok(Checked {
+        subject,
+        catalogue,
+        options: Options {
+            expected_failures: known.current,
+            ..options
+        },
+        demands: Demands {
+            strict: args.strict,
+            require_all: args.require_all,
+        },
+        expired: known.expired,
+        reports,
+        people: if stdout_taken {
+            Stream::Err
+        } else {
+            Stream::Out
+        },
+        detail: match (args.quiet, args.verbose) {
+            (true, _) => Detail::Quiet,
+            (false, true) => Detail::Verbose,
+            (false, false) => Detail::Normal,
+        },
+        no_color: args.no_color,
+        dry_run: args.dry_run,
+    })
+}
+
+/// The built-in cases and those of the given folders.
+pub(super) fn catalogue(folders: &[PathBuf], complaints: &mut Vec<Complaint>) -> Catalogue {
+    let mut catalogue = Catalogue::builtin();
+    for folder in folders {
+        match catalogue.add_dir(folder) {
+            Ok(0) => complaints.push(
+                Complaint::new(format!("--cases: no case stands in `{}`", folder.display()))
+                    .help("cases are [[case]] tables in files that end in .toml"),
+            ),
+            Ok(_) => {}
+            Err(errors) => complaints.extend(errors.into_iter().map(Complaint::of_case)),
+        }
+    }
+    catalogue
+}
+
+fn check_patterns(
+    catalogue: &Catalogue,
+    flag: &str,
+    patterns: &[String],
+    complaints: &mut Vec<Complaint>,
+) {
+    for pattern in conform::unmatched(catalogue, patterns) {
+        let cases = catalogue.cases().iter().map(|case| case.id());
+        let requirements = crate::contract::RequirementId::all().map(|id| id.as_str());
+        let help = match nearest(&pattern, cases.chain(requirements)) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => {
+                "`clawcheck list` shows the cases, `clawcheck list requirements` the requirements"
+                    .to_owned()
+            }
+        };
+        let message = format!("{flag}: no case and no requirement matches `{pattern}`");
+        complaints.push(Complaint::new(message).help(help));
+    }
+}
+
+fn options(args: &Args, complaints: &mut Vec<Complaint>) -> Options {
+    let mut value =
+        |flag: &str, typed: &Option<String>, expected: &str, fits: &dyn Fn(&str) -> bool| {
+            let typed = typed.as_deref()?;
+            if fits(typed) {
+                Some(typed.to_owned())
+            } else {
+                complaints.push(Complaint::value(flag, typed, expected));
+                None
+            }
+        };
+    let jobs = value("--jobs", &args.jobs, "a number from 1 to 256", &|text| {
+        text.parse()
+            .is_ok_and(|jobs: usize| (1..=256).contains(&jobs))
+    });
+    let rate = value("--rate", &args.rate, "a number over 0", &|text| {
+        quantity::positive(text).is_some()
+    });
+    let completions = value(
+        "--max-completions",
+        &args.max_completions,
+        "a number of 0 or more",
+        &|text| text.parse::<usize>().is_ok(),
+    );
+    let wait = value(
+        "--max-wait",
+        &args.max_wait,
+        "a time such as `60` or `1.5s`",
+        &|text| quantity::duration(text).is_some(),
+    );
+    Options {
+        only: args.only.clone(),
+        skip: args.skip.clone(),
+        jobs: jobs.and_then(|text| text.parse().ok()).unwrap_or(JOBS),
+        rate: rate.and_then(|text| quantity::positive(&text)),
+        max_completions: completions.and_then(|text| text.parse().ok()),
+        max_wait: wait
+            .and_then(|text| quantity::duration(&text))
+            .unwrap_or(Duration::from_secs(60)),
+        fail_fast: args.fail_fast,
+        expected_failures: Vec::new(),
+        stop: Stop::default(),
+    }
+}
+
+fn wanted_reports(typed: &[String], complaints: &mut Vec<Complaint>) -> Vec<(Kind, Place)> {
+    let mut wanted: Vec<(Kind, Place)> = Vec::new();
+    let kinds = Kind::ALL.map(Kind::as_str);
+    for text in typed {
+        let Some((kind, path)) = text.split_once('=').filter(|(_, path)| !path.is_empty()) else {
+            let complaint = Complaint::value("--report", text, "KIND=PATH");
+            complaints.push(complaint.help(format!("such as {}=report.{0}", kinds[0])));
+            continue;
+        };
+        let place = Place::parse(path);
+        match Kind::parse(kind) {
+            None => {
+                let complaint = Complaint::new(format!("--report: unknown kind `{kind}`"));
+                complaints.push(complaint.help(match nearest(kind, kinds) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("known kinds: {}", kinds.join(", ")),
+                }));
+            }
+            Some(_) if wanted.iter().any(|(_, other)| *other == place) => {
+                complaints.push(Complaint::new(format!(
+                    "--report: two reports would go to `{path}`"
+                )));
+            }
+            Some(kind) => wanted.push((kind, place)),
+        }
+    }
+    wanted
+}
+
+async fn execute(mut checked: Checked) -> Result<u8, Failure> {
+    let started = SystemTime::now();
+    let (profile, mock) = profile(&checked.subject).await?;
+    if mock.is_some() && checked.detail != Detail::Quiet {
+        tell("testing the built-in mock; --target or --profile tests a deployment");
+    }
+    checked.options.rate = checked.options.rate.or(profile.target.rate);
+    if checked.dry_run {
+        let plan = conform::plan(&checked.catalogue, &profile, &checked.options);
+        return Ok(dry_run(&plan, &mut io::stdout().lock()).map(|()| 0)?);
+    }
+    let ran = with_progress(&checked, &profile).await?;
+    let mut record = match ran {
+        Ran::Ended(record) => *record,
+        Ran::NotBegun(why) => untestable(&profile, started, why),
+        Ran::Left => {
+            tell("left at once: the run did not come to its end, and no report was written");
+            return Ok(130);
+        }
+    };
+    record.notes.append(&mut checked.expired);
+    drop(mock);
+    finish(checked, &record)
+}
+
+/// The profile to test, and the mock where it is the one inside.
+async fn profile(subject: &Subject) -> Result<(Profile, Option<Mock>), Failure> {
+    if let Subject::Deployment(profile) = subject {
+        return Ok((Profile::clone(profile), None));
+    }
+    let config = MockConfig {
+        time_scale: Scale::new(INSIDE_SCALE).expect("a positive number"),
+        ..MockConfig::default()
+    };
+    let mock = Mock::start(config).await.map_err(|error| {
+        Failure::Unable(Complaint::new(format!(
+            "the built-in mock can't start: {error}"
+        )))
+    })?;
+    let profile = Profile::parse(&mock.profile_toml(), "the built-in mock's profile", &|_| {
+        None
+    })
+    .map_err(Complaint::of_file)?;
+    Ok((profile, Some(mock)))
+}
+
+/// How a run went.
+enum Ran {
+    /// To its end, or to an interruption's.
+    Ended(Box<Record>),
+    /// It could not begin.
+    NotBegun(String),
+    /// The third signal came before it ended.
+    Left,
+}
+
+async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Failure> {
+    let mut signals = Signals::listen().map_err(|error| {
+        Failure::Unable(Complaint::new(format!(
+            "signals can't be listened to: {error}"
+        )))
+    })?;
+    let (sender, mut events) = unbounded_channel();
+    let mut screen = Screen::new(checked);
+    let stop = &checked.options.stop;
+    let run = conform::run(&checked.catalogue, profile, &checked.options, sender);
+    tokio::pin!(run);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut asked = 0;
+    let mut grace = None;
+    let result = loop {
+        tokio::select! {
+            Some(event) = events.recv() => screen.event(&event),
+            _ = ticks.tick() => {
+                screen.tick();
+                if grace.is_some_and(|until| Instant::now() >= until) {
+                    stop.now.cancel();
+                }
+            }
+            () = signals.next() => {
+                asked += 1;
+                match asked {
+                    1 => {
+                        stop.gentle.cancel();
+                        grace = Some(Instant::now() + GRACE);
+                    }
+                    2 => stop.now.cancel(),
+                    _ => {
+                        screen.finish(&mut events);
+                        return Ok(Ran::Left);
+                    }
+                }
+            }
+            result = &mut run => break result,
+        }
+    };
+    screen.finish(&mut events);
+    Ok(match result {
+        Ok(record) if asked > 0 => Ran::Ended(Box::new(interrupted(record))),
+        Ok(record) => Ran::Ended(Box::new(record)),
+        Err(error) => Ran::NotBegun(error.to_string()),
+    })
+}
+
+/// Where progress is shown.
+struct Screen {
+    progress: Option<Progress>,
+    begun: Instant,
+}
+
+impl Screen {
+    fn new(checked: &Checked) -> Screen {
+        let progress = match checked.detail {
+            Detail::Quiet => None,
+            _ if Stream::Err.is_terminal() => Some(Progress::bar()),
+            Detail::Normal | Detail::Verbose => Some(Progress::lines()),
+        };
+        Screen {
+            progress,
+            begun: Instant::now(),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(progress) = &mut self.progress
+            && let Some(line) = progress.on(event, self.begun.elapsed())
+        {
+            progress.show(&line, tell);
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(progress) = &mut self.progress
+            && let Some(line) = progress.tick(self.begun.elapsed())
+        {
+            progress.show(&line, tell);
+        }
+    }
+
+    fn finish(&mut self, events: &mut UnboundedReceiver<Event>) {
+        while let Ok(event) = events.try_recv() {
+            self.event(&event);
+        }
+        if let Some(progress) = &self.progress {
+            progress.finish();
+        }
+    }
+}
+
+/// A run that was asked to end is no verdict, whatever it had come to.
+fn interrupted(mut record: Record) -> Record {
+    match std::mem::replace(&mut record.ended, Ended::Interrupted) {
+        Ended::Untestable(why) | Ended::Pointless(why) => record.notes.push(why),
+        Ended::Completed | Ended::FailFast | Ended::Interrupted => {}
+    }
+    record
+}
+
+fn untestable(profile: &Profile, started_at: SystemTime, why: String) -> Record {
+    Record {
+        command: "conform",
+        target: profile.target.base_url.clone(),
+        started_at,
+        duration: started_at.elapsed().unwrap_or_default(),
+        ended: Ended::Untestable(why),
+        summary: Summary::default(),
+        results: Vec::new(),
+        fingerprint: std::collections::BTreeMap::new(),
+        notes: Vec::new(),
+        untested: Vec::new(),
+        expected_failures: Vec::new(),
+        unexpected_passes: Vec::new(),
+    }
+}
+
+/// Writes the reports and the summary; a report that can't be written turns a 0 into a 1, for it will be missed.
+fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
+    let code = exit_code(record, checked.demands);
+    let written = checked
+        .reports
+        .write(record, checked.demands, &mut io::stdout().lock());
+    let colour = checked.people.colour(checked.no_color);
+    let look = Look {
+        colour,
+        width: checked.people.width(),
+        detail: checked.detail,
+    };
+    let mut page = Vec::new();
+    write_terminal(record, checked.demands, look, &mut page)?;
+    let mut out = checked.people.writer(colour);
+    unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
+    if let Err(unwritable) = written {
+        for unwritable in &unwritable {
+            tell(&format!("error: {unwritable}: {}", unwritable.why));
+        }
+        return Ok(code.max(1));
+    }
+    Ok(code)
+}
+
+fn dry_run(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let widest = plan
+        .lines
+        .iter()
+        .map(|(id, ..)| id.len())
+        .max()
+        .unwrap_or(0);
+    let widest = widest.max("case".len());
+    writeln!(out, "{:widest$}  requests  completions", "case")?;
+    for (id, requests, completions) in &plan.lines {
+        writeln!(out, "{id:widest$}  {requests:>8}  {completions:>11}")?;
+    }
+    for (id, fixture) in &plan.skipped {
+        writeln!(out, "{id:widest$}  skipped: needs {fixture}")?;
+    }
+    writeln!(
+        out,
+        "\n{} cases, {} requests, {} completions at least; the largest body has {} bytes; {} skipped; nothing was sent",
+        plan.cases,
+        plan.requests,
+        plan.completions,
+        plan.largest_body,
+        plan.skipped.len()
+    )
+}

@@ -1,0 +1,193 @@
+//! `clawcheck explain`.
+
+use super::Failure;
+use super::complaint::Complaint;
+use super::conform::catalogue;
+use super::list::modes;
+use super::outlet::Stream;
+use crate::case::{Case, Catalogue, reason_unobservable};
+use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
+use crate::profile::{Fixture, nearest};
+use crate::report::{block, wrapped};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// What was typed.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Args {
+    /// The case, requirement, error code or fixture: `auth.revoked`, `AUTH-4`, `bot_not_found`, `keys.revoked`.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Add the cases of a folder's TOML files to the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    cases: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let mut complaints = Vec::new();
+    let catalogue = catalogue(&args.cases, &mut complaints);
+    if !complaints.is_empty() {
+        return Err(complaints.into());
+    }
+    let mut page = Page {
+        width: Stream::Out.width(),
+        out: io::BufWriter::new(io::stdout().lock()),
+    };
+    let id = args.id.as_str();
+    let case_id = id.strip_suffix(".stream").unwrap_or(id);
+    let case = |id: &str| catalogue.cases().iter().find(|case| case.id() == id);
+    if let Some(case) = case(id).or_else(|| case(case_id)) {
+        page.case(case)?;
+    } else if let Ok(requirement) = RequirementId::parse(id) {
+        page.requirement(requirement, &catalogue)?;
+    } else if let Some(code) = ErrorCode::parse(id) {
+        page.code(code, &catalogue)?;
+    } else if let Some(fixture) = Fixture::parse(id) {
+        page.fixture(fixture, &catalogue)?;
+    } else {
+        return Err(vec![unknown(id, &catalogue)].into());
+    }
+    page.out.flush()?;
+    Ok(0)
+}
+
+fn unknown(id: &str, catalogue: &Catalogue) -> Complaint {
+    let cases = catalogue.cases().iter().map(|case| case.id());
+    let names = cases
+        .chain(RequirementId::all().map(|id| id.as_str()))
+        .chain(ErrorCode::ALL.iter().map(|code| code.as_str()))
+        .chain(Fixture::ALL.iter().map(|fixture| fixture.name()));
+    let complaint = Complaint::new(format!("nothing is called `{id}`"));
+    complaint.help(match nearest(id, names) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "`clawcheck list` shows the cases; list requirements, codes and fixtures the rest"
+            .to_owned(),
+    })
+}
+
+struct Page<W> {
+    width: usize,
+    out: W,
+}
+
+/// The column of the text after a label.
+const COLUMN: usize = 14;
+
+impl<W: Write> Page<W> {
+    fn title(&mut self, name: &str, what: &str) -> io::Result<()> {
+        writeln!(self.out, "{name}  ({what})")
+    }
+
+    fn entry(&mut self, label: &str, text: &str) -> io::Result<()> {
+        let columns = self.width.saturating_sub(COLUMN);
+        let mut label = label;
+        for part in block(text).lines() {
+            for line in wrapped(part, columns) {
+                writeln!(self.out, "  {label:<11} {line}")?;
+                label = "";
+            }
+        }
+        Ok(())
+    }
+
+    /// The documentation's sentences; of a sample, its lines.
+    fn sentences(&mut self, requirement: RequirementId) -> io::Result<()> {
+        for (index, sentence) in requirement.get().sentences.iter().enumerate() {
+            let label = if index == 0 { "documented" } else { "" };
+            self.entry(label, &format!("\"{sentence}\""))?;
+        }
+        Ok(())
+    }
+
+    fn case(&mut self, case: &Case) -> io::Result<()> {
+        let requirement = case.requirement();
+        let level = requirement.level().as_str().to_uppercase();
+        self.title(&block(case.id()), "case")?;
+        self.entry("why", case.why())?;
+        let text = requirement.get().text;
+        self.entry("tests", &format!("{requirement} ({level}): {text}"))?;
+        self.sentences(requirement)?;
+        for (label, text) in case.says() {
+            self.entry(&label, &text)?;
+        }
+        self.entry("modes", &modes(case.modes()))?;
+        for fixture in case.needs() {
+            self.entry("needs", &format!("{fixture}: {}", fixture.says()))?;
+        }
+        if let Some(file) = case.file() {
+            self.entry("file", file)?;
+        }
+        Ok(())
+    }
+
+    fn requirement(&mut self, id: RequirementId, catalogue: &Catalogue) -> io::Result<()> {
+        let row = id.get();
+        self.title(id.as_str(), "requirement")?;
+        self.entry("level", &row.level.as_str().to_uppercase())?;
+        self.entry("basis", row.basis.as_str())?;
+        self.entry("required", row.text)?;
+        self.sentences(id)?;
+        if !row.standard.is_empty() {
+            self.entry("standard", row.standard)?;
+        }
+        let cases: Vec<&Case> = catalogue
+            .cases()
+            .iter()
+            .filter(|case| case.requirement() == id)
+            .collect();
+        self.cases("tested by", &cases)?;
+        if cases.is_empty()
+            && let Some(reason) = reason_unobservable(id)
+        {
+            self.entry("no case", reason)?;
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, code: ErrorCode, catalogue: &Catalogue) -> io::Result<()> {
+        self.title(code.as_str(), "error code")?;
+        self.entry("status", &code.status().to_string())?;
+        self.entry("documented", &format!("\"{}\"", code.meaning()))?;
+        let named: Vec<RequirementId> = REQUIREMENTS
+            .iter()
+            .filter(|row| names(row.text, code.as_str()))
+            .map(|row| row.id)
+            .collect();
+        for (index, id) in named.iter().enumerate() {
+            let label = if index == 0 { "required by" } else { "" };
+            self.entry(label, &format!("{id}: {}", id.get().text))?;
+        }
+        let cases: Vec<&Case> = catalogue
+            .cases()
+            .iter()
+            .filter(|case| named.contains(&case.requirement()))
+            .collect();
+        self.cases("tested by", &cases)
+    }
+
+    fn fixture(&mut self, fixture: Fixture, catalogue: &Catalogue) -> io::Result<()> {
+        self.title(fixture.name(), "fixture")?;
+        self.entry("is", fixture.says())?;
+        let (section, key) = fixture.name().split_once('.').unwrap_or_default();
+        self.entry("profile", &format!("[{section}]\n{key} = \"…\""))?;
+        let cases: Vec<&Case> = catalogue
+            .cases()
+            .iter()
+            .filter(|case| case.needs().contains(&fixture))
+            .collect();
+        self.cases("needed by", &cases)
+    }
+
+    fn cases(&mut self, label: &str, cases: &[&Case]) -> io::Result<()> {
+        let ids: Vec<&str> = cases.iter().map(|case| case.id()).collect();
+        self.entry(label, &ids.join(", "))
+    }
+}
+
+/// Whether a requirement's text names a code as a word: `timeout` is no part of `time-out`, nor `rate_limited` of
+/// `bot_rate_limited`.
+fn names(text: &str, code: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .any(|word| word == code)
+}

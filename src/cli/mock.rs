@@ -1,0 +1,223 @@
+//! `clawcheck mock`.
+
+use super::complaint::Complaint;
+use super::outlet::unless_closed;
+use super::quantity;
+use super::signals::Signals;
+use super::{Failure, runtime};
+use crate::contract::chat_path;
+use crate::mock::{Mock, MockConfig};
+use crate::profile::Profile;
+use crate::time::Scale;
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What was typed.
+#[derive(Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Args {
+    /// Listen on this address; port 0 takes a free one [default: 127.0.0.1:4010].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Write a profile with all fixtures, for `clawcheck conform --profile FILE`.
+    #[arg(long, value_name = "FILE")]
+    profile_out: Option<PathBuf>,
+    /// Run its clock faster: at 0.01 the 130 s time-out comes after 1.3 s.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    time_scale: Option<String>,
+    /// Make answers from this seed, so that two runs give the same ones.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<String>,
+    /// Wait so long before the first chunk of a stream, such as `5ms` or `1.5s`.
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    ttft: Option<String>,
+    /// Wait so long between two chunks.
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    gap: Option<String>,
+    /// Send so many chunks with content in a stream.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    chunks: Option<String>,
+}
+
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4010);
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let config = check(args)?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(config, args.profile_out.as_deref()));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
+fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let default = MockConfig::default();
+    let span = "a time such as `5ms` or `1.5s`";
+    let config = MockConfig {
+        listen: checked(
+            "--listen",
+            &args.listen,
+            "an address such as 127.0.0.1:4010",
+            &mut complaints,
+            |text| text.parse().ok(),
+        )
+        .unwrap_or(LISTEN),
+        limits: default.limits,
+        bend: default.bend.clone(),
+        time_scale: checked(
+            "--time-scale",
+            &args.time_scale,
+            "a number over 0",
+            &mut complaints,
+            |text| quantity::positive(text).and_then(Scale::new),
+        )
+        .unwrap_or(default.time_scale),
+        seed: checked(
+            "--seed",
+            &args.seed,
+            "a number of 0 or more",
+            &mut complaints,
+            |text| text.parse().ok(),
+        )
+        .unwrap_or(default.seed),
+        ttft: checked(
+            "--ttft",
+            &args.ttft,
+            span,
+            &mut complaints,
+            quantity::duration,
+        )
+        .unwrap_or(default.ttft),
+        gap: checked(
+            "--gap",
+            &args.gap,
+            span,
+            &mut complaints,
+            quantity::duration,
+        )
+        .unwrap_or(default.gap),
+        chunks: checked(
+            "--chunks",
+            &args.chunks,
+            "a number of 1 or more",
+            &mut complaints,
+            |text| text.parse().ok().filter(|chunks| *chunks > 0),
+        )
+        .unwrap_or(default.chunks),
+    };
+    if complaints.is_empty() {
+        Ok(config)
+    } else {
+        Err(complaints)
+    }
+}
+
+fn checked<T>(
+    flag: &str,
+    typed: &Option<String>,
+    expected: &str,
+    complaints: &mut Vec<Complaint>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let typed = typed.as_deref()?;
+    let value = parse(typed);
+    if value.is_none() {
+        complaints.push(Complaint::value(flag, typed, expected));
+    }
+    value
+}
+
+async fn serve(config: MockConfig, profile_out: Option<&Path>) -> Result<u8, Failure> {
+    let mut signals = Signals::listen().map_err(|error| {
+        Failure::Unable(Complaint::new(format!(
+            "signals can't be listened to: {error}"
+        )))
+    })?;
+    let listen = config.listen;
+    let mock = Mock::start(config).await.map_err(|error| {
+        vec![
+            Complaint::new(format!("the mock can't listen on {listen}: {error}"))
+                .help("`--listen 127.0.0.1:0` takes a free port"),
+        ]
+    })?;
+    let text = mock.profile_toml();
+    let written = WrittenProfile::write(&text, profile_out, &mock)?;
+    unless_closed(announce(
+        &mock,
+        &text,
+        &written.path,
+        &mut io::stdout().lock(),
+    ))?;
+    signals.next().await;
+    Ok(0)
+}
+
+/// The profile's file. One that nobody asked for goes when the mock does.
+struct WrittenProfile {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl WrittenProfile {
+    fn write(
+        text: &str,
+        wanted: Option<&Path>,
+        mock: &Mock,
+    ) -> Result<WrittenProfile, Vec<Complaint>> {
+        let (path, temporary) = match wanted {
+            Some(path) => (path.to_owned(), false),
+            None => {
+                let base_url = mock.base_url();
+                let port = base_url.rsplit(':').next().unwrap_or_default();
+                let name = format!("clawcheck-mock-{port}.toml");
+                (std::env::temp_dir().join(name), true)
+            }
+        };
+        fs::write(&path, text).map_err(|error| {
+            let message = format!(
+                "the profile can't be written to `{}`: {error}",
+                path.display()
+            );
+            vec![Complaint::new(message).help("`--profile-out FILE` says where it goes")]
+        })?;
+        Ok(WrittenProfile { path, temporary })
+    }
+}
+
+impl Drop for WrittenProfile {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The address, and two lines that test it. No key stands in them: they read it from the profile.
+fn announce(mock: &Mock, text: &str, profile: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let base_url = mock.base_url();
+    let bot = Profile::parse(text, "the mock's profile", &|_| None)
+        .map_or_else(|_| "BOT".to_owned(), |profile| profile.bots.main.id);
+    let file = quoted(&profile.display().to_string());
+    writeln!(out, "listening on {base_url}")?;
+    writeln!(out, "  clawcheck conform --profile {file}")?;
+    writeln!(
+        out,
+        "  curl {base_url}{} -H \"Authorization: Bearer $(sed -n 's/^valid *= *\"\\(.*\\)\".*/\\1/p' {file})\" \
+         -H 'Content-Type: application/json' -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'",
+        chat_path(&bot)
+    )?;
+    out.flush()
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line: clap's structs are what was typed; each command checks them into what is meant, joins the
+//! runner and the reports, and gives an exit code. It holds no rules.
+
+mod complaint;
+mod conform;
+mod explain;
+mod known_failures;
+mod list;
+mod mock;
+mod outlet;
+mod quantity;
+mod signals;
+mod subject;
+
+use clap::{Parser, Subcommand};
+use complaint::Complaint;
+use outlet::Stream;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+/// Conformance suite, load harness and reference mock server for the Clawbite chat API.
+#[derive(Debug, Parser)]
+#[command(name = "clawcheck", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the target keeps the contract
+  1    at least one MUST is broken
+  2    the command line, profile or case file is wrong; nothing was sent
+  3    the target could not be reached or tested at all
+  130  interrupted; the report of what ran so far was still written";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay every documented case against a deployment and report what breaks the contract.
+    Conform(conform::Args),
+    /// Serve the reference implementation of the API.
+    Mock(mock::Args),
+    /// List cases, requirements, error codes or fixtures.
+    List(list::Args),
+    /// Explain a case, a requirement, an error code or a fixture, with the sentence of the documentation behind it.
+    Explain(explain::Args),
+}
+
+/// Why a command gave no verdict.
+#[derive(Debug)]
+enum Failure {
+    /// What the user gave is wrong: exit 2.
+    Usage(Vec<Complaint>),
+    /// The machine does not let us test: exit 3.
+    Unable(Complaint),
+    /// What was said could not be written.
+    Output(io::Error),
+}
+
+impl From<Vec<Complaint>> for Failure {
+    fn from(complaints: Vec<Complaint>) -> Failure {
+        Failure::Usage(complaints)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+/// Parses the command line, runs the command, and gives the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(misparsed(&error)),
+    };
+    let result = match cli.command {
+        Command::Conform(args) => conform::run(&args),
+        Command::Mock(args) => mock::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    };
+    ExitCode::from(result.unwrap_or_else(failed))
+}
+
+/// Help and version were asked for; anything else is an error of the command line.
+fn misparsed(error: &clap::Error) -> u8 {
+    use std::io::Write as _;
+    let stream = if error.use_stderr() {
+        Stream::Err
+    } else {
+        Stream::Out
+    };
+    let colour = stream.colour(false);
+    let text = error.render();
+    let text = if colour {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    // Nobody is left to be told that the help can't be written.
+    let _ = write!(stream.writer(colour), "{}", complaint::hide_keys(&text));
+    if error.use_stderr() { 2 } else { 0 }
+}
+
+fn failed(failure: Failure) -> u8 {
+    let colour = Stream::Err.colour(false);
+    let mut out = Stream::Err.writer(colour);
+    let (complaints, code) = match failure {
+        Failure::Usage(complaints) => (complaints, 2),
+        Failure::Unable(complaint) => (vec![complaint], 3),
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
+        Failure::Output(error) => {
+            let message = format!("standard output can't be written: {error}");
+            (vec![Complaint::new(message)], 1)
+        }
+    };
+    for complaint in complaints {
+        // Where standard error is closed, the exit code has to do.
+        let _ = complaint.write(colour, &mut out);
+    }
+    code
+}
+
+/// An environment variable that is set and UTF-8.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A runtime for commands that talk to sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::Unable(Complaint::new(format!(
+                "this machine gives us no threads: {error}"
+            )))
+        })
+}

@@ -1,0 +1,227 @@
+//! Where reports go. Each place is tried before anything is sent, and an old report stays until the new one is
+//! whole: it is written beside it and then takes its name.
+
+use super::{Demands, Kind};
+use crate::record::Record;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Where a report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Place {
+    /// The place that a path names; `-` and the names that the system has for it are standard output.
+    pub fn parse(path: &str) -> Place {
+        match path {
+            "-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Place::Stdout,
+            path => Place::File(PathBuf::from(path)),
+        }
+    }
+}
+
+/// A place that can't be written.
+#[derive(Debug)]
+pub struct Unwritable {
+    /// Which report.
+    pub kind: Kind,
+    /// The path, as given.
+    pub path: PathBuf,
+    /// Why.
+    pub why: io::Error,
+}
+
+impl std::fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.kind.as_str();
+        write!(
+            f,
+            "the {kind} report can't be written to `{}`",
+            self.path.display()
+        )
+    }
+}
+
+impl std::error::Error for Unwritable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.why)
+    }
+}
+
+/// Every report that was asked for, its place open.
+#[derive(Debug)]
+pub struct Reports {
+    open: Vec<(Kind, PathBuf, Open)>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Stdout,
+    /// A file beside the place, which takes its name in the end.
+    Beside {
+        file: File,
+        temporary: PathBuf,
+        end: PathBuf,
+    },
+    /// The place itself: a device, or a file in a folder that can't be written.
+    Itself {
+        file: File,
+        regular: bool,
+    },
+}
+
+impl Reports {
+    /// Opens every place.
+    ///
+    /// # Errors
+    /// Every one that can't be written.
+    pub fn open(wanted: &[(Kind, Place)]) -> Result<Reports, Vec<Unwritable>> {
+        let mut reports = Reports { open: Vec::new() };
+        let mut unwritable = Vec::new();
+        for (kind, place) in wanted {
+            let (path, open) = match place {
+                Place::Stdout => (PathBuf::from("-"), Ok(Open::Stdout)),
+                Place::File(path) => (path.clone(), open(path)),
+            };
+            match open {
+                Ok(open) => reports.open.push((*kind, path, open)),
+                Err(why) => unwritable.push(Unwritable {
+                    kind: *kind,
+                    path,
+                    why,
+                }),
+            }
+        }
+        if unwritable.is_empty() {
+            Ok(reports)
+        } else {
+            Err(unwritable)
+        }
+    }
+
+    /// Writes all of them; one that fails does not keep the others from being written.
+    ///
+    /// # Errors
+    /// Every one that could not be written. A standard output that was closed is none.
+    pub fn write(
+        mut self,
+        record: &Record,
+        demands: Demands,
+        stdout: &mut dyn Write,
+    ) -> Result<(), Vec<Unwritable>> {
+        let mut unwritable = Vec::new();
+        for (kind, path, open) in self.open.drain(..) {
+            let mut bytes = Vec::new();
+            let written = kind
+                .write(record, demands, &mut bytes)
+                .and_then(|()| open.finish(&bytes, stdout));
+            if let Err(why) = written {
+                unwritable.push(Unwritable { kind, path, why });
+            }
+        }
+        if unwritable.is_empty() {
+            Ok(())
+        } else {
+            Err(unwritable)
+        }
+    }
+}
+
+impl Drop for Reports {
+    /// A run that never came to its reports leaves nothing beside them.
+    fn drop(&mut self) {
+        for (_, _, open) in &self.open {
+            if let Open::Beside { temporary, .. } = open {
+                let _ = fs::remove_file(temporary);
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<Open> {
+    // A link keeps pointing where it did: the file behind it is replaced.
+    let end = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let old = match fs::metadata(&end) {
+        Ok(old) if old.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let Some(name) = end.file_name() else {
+        return Err(ErrorKind::InvalidFilename.into());
+    };
+    if let Some(old) = &old {
+        let file = OpenOptions::new().write(true).open(&end)?;
+        if !old.is_file() {
+            return Ok(Open::Itself {
+                file,
+                regular: false,
+            });
+        }
+    }
+    let temporary = end.with_file_name(format!(
+        ".{}.{}.tmp",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    match File::create(&temporary) {
+        Ok(file) => {
+            if let Some(old) = old {
+                let _ = fs::set_permissions(&temporary, old.permissions());
+            }
+            Ok(Open::Beside {
+                file,
+                temporary,
+                end,
+            })
+        }
+        Err(_) if old.is_some() => Ok(Open::Itself {
+            file: OpenOptions::new().write(true).open(&end)?,
+            regular: true,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+impl Open {
+    fn finish(self, bytes: &[u8], stdout: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Open::Stdout => unless_closed(stdout.write_all(bytes).and_then(|()| stdout.flush())),
+            Open::Beside {
+                mut file,
+                temporary,
+                end,
+            } => {
+                let written = file
+                    .write_all(bytes)
+                    .and_then(|()| file.sync_all())
+                    .and_then(|()| fs::rename(&temporary, &end));
+                if written.is_err() {
+                    let _ = fs::remove_file(&temporary);
+                }
+                written
+            }
+            Open::Itself { mut file, regular } => {
+                if regular {
+                    file.seek(SeekFrom::Start(0))?;
+                    file.set_len(0)?;
+                }
+                unless_closed(file.write_all(bytes).and_then(|()| file.flush()))
+            }
+        }
+    }
+}
+
+/// A reader that went away (`| head`) has all that it wants.
+fn unless_closed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,96 @@
+//! Text from targets made safe to show, and text made to fit.
+
+use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
+
+/// One line of text: control characters, line ends and tabs too, and those that change the direction of text are
+/// written out, for they could forge what a terminal shows.
+pub fn line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if is_unsafe(c) => {
+                let _ = match u32::from(c) {
+                    code @ 0..=0xFF => write!(shown, "\\x{code:02X}"),
+                    code => write!(shown, "\\u{{{code:04X}}}"),
+                };
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// [`line`] for text of several lines: line ends and tabs stay.
+pub fn block(text: &str) -> String {
+    text.split('\n')
+        .map(|part| part.split('\t').map(line).collect::<Vec<_>>().join("\t"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{061C}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{FEFF}'
+        )
+}
+
+/// Columns that the text takes on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text broken at spaces into lines of at most `columns`; a longer word keeps a line to itself.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.is_empty() && width(last) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+/// `1 request`, `2 requests`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_forge_a_terminal_is_written_out() {
+        assert_eq!(
+            line("a\x1b[31mb\u{202E}c\r\n\u{9b}é"),
+            "a\\x1B[31mb\\u{202E}c\\r\\n\\x9Bé"
+        );
+        assert_eq!(block("a\tb\n\x07"), "a\tb\n\\x07");
+    }
+
+    #[test]
+    fn lines_break_at_spaces_by_columns() {
+        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrap("漢字 漢字", 6), ["漢字", "漢字"]);
+        assert_eq!(wrap("abcdefgh i", 4), ["abcdefgh", "i"]);
+    }
+}
