@@ -436,7 +436,10 @@ fn from_data(data: &DataCase, file: Option<&str>) -> Result<Vec<Case>, String> {
     variants
         .into_iter()
         .map(|(name, text)| {
-            let told = data.told(text.map(str::to_owned))?;
+            let mut told = data.told(text.map(str::to_owned))?;
+            if let (Some(observe), Some(name)) = (&mut told.observe, name) {
+                *observe = format!("{observe}.{}", name.replace('-', "_"));
+            }
             let id = match name {
                 Some(name) if valid(name) => format!("{}.{name}", data.id),
                 Some(name) => return Err(format!("variant `{name}` makes no id")),

@@ -108,7 +108,8 @@ impl<'a> Carrier<'a> {
         };
         let valid = self.profile.keys.valid.key.expose();
         let mut keys = vec![valid];
-        if let Some(key) = &delivery.ask.key {
+        // A text that is nobody's key may well stand in an answer, as an example.
+        if let Some(key) = delivery.ask.key.as_ref().filter(|key| !key.variable().is_empty()) {
             keys.push(key.expose());
         }
         self.ledger().note(&delivery, &keys);

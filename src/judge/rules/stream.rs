@@ -425,8 +425,10 @@ fn flow(answer: &Answer<'_>) -> Vec<Check> {
         ));
     }
     if let (true, Some((first, _))) = (chunks.len() >= 5, chunks.first()) {
-        let whole = exchange.duration();
-        let until_first = first.at.saturating_duration_since(exchange.started);
+        // A request that we sent slowly is no fault of the answer's.
+        let asked = exchange.sent_at.unwrap_or(exchange.started);
+        let whole = exchange.ended.saturating_duration_since(asked);
+        let until_first = first.at.saturating_duration_since(asked);
         if whole >= Duration::from_millis(200) && until_first.as_secs_f64() > 0.9 * whole.as_secs_f64() {
             found.push(Check::advice(
                 STREAM_6,
