@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What was typed.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     subject: subject::Args,
@@ -155,7 +156,11 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     let wanted = if args.dry_run { Vec::new() } else { wanted };
     let reports = Reports::open(&wanted).map_err(|unwritable| {
         complaints.extend(unwritable.iter().map(|unwritable| {
-            Complaint::new(unwritable.to_string()).help(unwritable.why.to_string())
+            let complaint = Complaint::new(unwritable.to_string());
+            match unwritable.why.kind() {
+                io::ErrorKind::NotFound => complaint.help("make its folder first"),
+                _ => complaint,
+            }
         }));
     });
     let (Some(subject), Ok(reports), true) = (subject, reports, complaints.is_empty()) else {
@@ -418,6 +423,9 @@ impl Screen {
             _ if Stream::Err.is_terminal() => Some(Progress::bar()),
             Detail::Normal | Detail::Verbose => Some(Progress::lines()),
         };
+        let known = checked.options.expected_failures.iter();
+        let known = known.map(|failure| failure.id.clone());
+        let progress = progress.map(|progress| progress.knowing(known));
         Screen {
             progress,
             begun: Instant::now(),
@@ -494,7 +502,7 @@ fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
     unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
     if let Err(unwritable) = written {
         for unwritable in &unwritable {
-            tell(&format!("error: {unwritable}: {}", unwritable.why));
+            tell(&format!("error: {unwritable}"));
         }
         return Ok(code.max(1));
     }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// What was typed.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// What to list: cases, requirements, codes or fixtures [default: cases].
     #[arg(value_name = "KIND")]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// Where the target is, as typed.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Test the deployment at this URL; the key comes from CLAWBITE_KEY.
     #[arg(long, value_name = "URL", help_heading = "Target")]

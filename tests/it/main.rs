@@ -1,1 +1,12 @@
-fn main() {}
+//! The one test binary: a module per command, and what holds for all of them.
+
+mod architecture;
+mod command_line;
+mod conform;
+mod exit_codes;
+mod explain;
+mod mock;
+mod profiles;
+mod reports;
+mod schemas;
+mod support;
