@@ -11,7 +11,7 @@ use crate::case::Catalogue;
 use crate::conform::{self, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
-use crate::record::{Ended, Event, Record, Summary};
+use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
 use crate::report::{
     Demands, Detail, Kind, Look, Place, Progress, Reports, exit_code, write_terminal,
 };
@@ -320,11 +320,11 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     let ran = with_progress(&checked, &profile).await?;
     let mut record = match ran {
         Ran::Ended(record) => *record,
-        Ran::NotBegun(why) => untestable(&profile, started, why),
-        Ran::Left => {
-            tell("left at once: the run did not come to its end, and no report was written");
-            return Ok(130);
-        }
+        Ran::NotBegun(why) => Record {
+            ended: Ended::Untestable(why),
+            ..bare(&profile, started)
+        },
+        Ran::Left(results) => left(&profile, started, results),
     };
     record.notes.append(&mut checked.expired);
     drop(mock);
@@ -358,8 +358,8 @@ enum Ran {
     Ended(Box<Record>),
     /// It could not begin.
     NotBegun(String),
-    /// The third signal came before it ended.
-    Left,
+    /// The third signal came before it ended: what had been tested by then.
+    Left(Vec<TestResult>),
 }
 
 async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Failure> {
@@ -395,7 +395,7 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
                     2 => stop.now.cancel(),
                     _ => {
                         screen.finish(&mut events);
-                        return Ok(Ran::Left);
+                        return Ok(Ran::Left(screen.results));
                     }
                 }
             }
@@ -414,6 +414,8 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
 struct Screen {
     progress: Option<Progress>,
     begun: Instant,
+    /// What was tested so far, for a run that is not waited for.
+    results: Vec<TestResult>,
 }
 
 impl Screen {
@@ -429,10 +431,14 @@ impl Screen {
         Screen {
             progress,
             begun: Instant::now(),
+            results: Vec::new(),
         }
     }
 
     fn event(&mut self, event: &Event) {
+        if let Event::Finished(result) = event {
+            self.results.push(TestResult::clone(result));
+        }
         if let Some(progress) = &mut self.progress
             && let Some(line) = progress.on(event, self.begun.elapsed())
         {
@@ -467,13 +473,34 @@ fn interrupted(mut record: Record) -> Record {
     record
 }
 
-fn untestable(profile: &Profile, started_at: SystemTime, why: String) -> Record {
+/// A run that did not even end when it was abandoned: its results so far, without what only its end would tell.
+fn left(profile: &Profile, started: SystemTime, results: Vec<TestResult>) -> Record {
+    let number = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
+    let summary = Summary {
+        passed: number(Outcome::Pass),
+        failed: number(Outcome::Fail),
+        advised: number(Outcome::Advice),
+        skipped: number(Outcome::Skip),
+        inconclusive: number(Outcome::Inconclusive),
+        ..Summary::default()
+    };
+    Record {
+        ended: Ended::Interrupted,
+        summary,
+        results,
+        notes: vec!["left at the third signal: requests and MUSTs were not counted".to_owned()],
+        ..bare(profile, started)
+    }
+}
+
+/// A record of nothing.
+fn bare(profile: &Profile, started_at: SystemTime) -> Record {
     Record {
         command: "conform",
         target: profile.target.base_url.clone(),
         started_at,
         duration: started_at.elapsed().unwrap_or_default(),
-        ended: Ended::Untestable(why),
+        ended: Ended::Completed,
         summary: Summary::default(),
         results: Vec::new(),
         fingerprint: std::collections::BTreeMap::new(),

@@ -79,7 +79,7 @@ impl Progress {
                 (*span >= EVERY).then_some(text)
             }
             Event::Stopping => Some(
-                "stopping: what runs may finish, the reports will be written; once more abandons it"
+                "stopping: what runs may finish; a second signal abandons it; reports are written either way"
                     .to_owned(),
             ),
         };
