@@ -11,7 +11,7 @@ use crate::case::Catalogue;
 use crate::conform::{self, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
-use crate::record::{Ended, Event, Record, Summary};
+use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
 use crate::report::{
     Demands, Detail, Kind, Look, Place, Progress, Reports, exit_code, write_terminal,
 };
@@ -156,7 +156,11 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     let wanted = if args.dry_run { Vec::new() } else { wanted };
     let reports = Reports::open(&wanted).map_err(|unwritable| {
         complaints.extend(unwritable.iter().map(|unwritable| {
-            Complaint::new(unwritable.to_string()).help(unwritable.why.to_string())
+            let complaint = Complaint::new(unwritable.to_string());
+            match unwritable.why.kind() {
+                io::ErrorKind::NotFound => complaint.help("make its folder first"),
+                _ => complaint,
+            }
         }));
     });
     let (Some(subject), Ok(reports), true) = (subject, reports, complaints.is_empty()) else {
@@ -316,11 +320,11 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     let ran = with_progress(&checked, &profile).await?;
     let mut record = match ran {
         Ran::Ended(record) => *record,
-        Ran::NotBegun(why) => untestable(&profile, started, why),
-        Ran::Left => {
-            tell("left at once: the run did not come to its end, and no report was written");
-            return Ok(130);
-        }
+        Ran::NotBegun(why) => Record {
+            ended: Ended::Untestable(why),
+            ..bare(&profile, started)
+        },
+        Ran::Left(results) => left(&profile, started, results),
     };
     record.notes.append(&mut checked.expired);
     drop(mock);
@@ -354,8 +358,8 @@ enum Ran {
     Ended(Box<Record>),
     /// It could not begin.
     NotBegun(String),
-    /// The third signal came before it ended.
-    Left,
+    /// The third signal came before it ended: what had been tested by then.
+    Left(Vec<TestResult>),
 }
 
 async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Failure> {
@@ -391,7 +395,7 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
                     2 => stop.now.cancel(),
                     _ => {
                         screen.finish(&mut events);
-                        return Ok(Ran::Left);
+                        return Ok(Ran::Left(screen.results));
                     }
                 }
             }
@@ -410,6 +414,8 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
 struct Screen {
     progress: Option<Progress>,
     begun: Instant,
+    /// What was tested so far, for a run that is not waited for.
+    results: Vec<TestResult>,
 }
 
 impl Screen {
@@ -419,13 +425,20 @@ impl Screen {
             _ if Stream::Err.is_terminal() => Some(Progress::bar()),
             Detail::Normal | Detail::Verbose => Some(Progress::lines()),
         };
+        let known = checked.options.expected_failures.iter();
+        let known = known.map(|failure| failure.id.clone());
+        let progress = progress.map(|progress| progress.knowing(known));
         Screen {
             progress,
             begun: Instant::now(),
+            results: Vec::new(),
         }
     }
 
     fn event(&mut self, event: &Event) {
+        if let Event::Finished(result) = event {
+            self.results.push(TestResult::clone(result));
+        }
         if let Some(progress) = &mut self.progress
             && let Some(line) = progress.on(event, self.begun.elapsed())
         {
@@ -460,13 +473,34 @@ fn interrupted(mut record: Record) -> Record {
     record
 }
 
-fn untestable(profile: &Profile, started_at: SystemTime, why: String) -> Record {
+/// A run that did not even end when it was abandoned: its results so far, without what only its end would tell.
+fn left(profile: &Profile, started: SystemTime, results: Vec<TestResult>) -> Record {
+    let number = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
+    let summary = Summary {
+        passed: number(Outcome::Pass),
+        failed: number(Outcome::Fail),
+        advised: number(Outcome::Advice),
+        skipped: number(Outcome::Skip),
+        inconclusive: number(Outcome::Inconclusive),
+        ..Summary::default()
+    };
+    Record {
+        ended: Ended::Interrupted,
+        summary,
+        results,
+        notes: vec!["left at the third signal: requests and MUSTs were not counted".to_owned()],
+        ..bare(profile, started)
+    }
+}
+
+/// A record of nothing.
+fn bare(profile: &Profile, started_at: SystemTime) -> Record {
     Record {
         command: "conform",
         target: profile.target.base_url.clone(),
         started_at,
         duration: started_at.elapsed().unwrap_or_default(),
-        ended: Ended::Untestable(why),
+        ended: Ended::Completed,
         summary: Summary::default(),
         results: Vec::new(),
         fingerprint: std::collections::BTreeMap::new(),
@@ -495,7 +529,7 @@ fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
     unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
     if let Err(unwritable) = written {
         for unwritable in &unwritable {
-            tell(&format!("error: {unwritable}: {}", unwritable.why));
+            tell(&format!("error: {unwritable}"));
         }
         return Ok(code.max(1));
     }

@@ -8,7 +8,7 @@ use super::outlet::Stream;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
 use crate::profile::{Fixture, nearest};
-use crate::report::{block, wrapped};
+use crate::report::{block, quotation, wrapped};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -91,11 +91,11 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// The documentation's sentences; of a sample, its lines.
+    /// The documentation's sentences.
     fn sentences(&mut self, requirement: RequirementId) -> io::Result<()> {
         for (index, sentence) in requirement.get().sentences.iter().enumerate() {
             let label = if index == 0 { "documented" } else { "" };
-            self.entry(label, &format!("\"{sentence}\""))?;
+            self.entry(label, &format!("\"{}\"", quotation(sentence)))?;
         }
         Ok(())
     }

@@ -176,7 +176,12 @@ impl WrittenProfile {
                 (std::env::temp_dir().join(name), true)
             }
         };
-        fs::write(&path, text).map_err(|error| {
+        let written = if temporary {
+            write_private(&path, text)
+        } else {
+            fs::write(&path, text)
+        };
+        written.map_err(|error| {
             let message = format!(
                 "the profile can't be written to `{}`: {error}",
                 path.display()
@@ -185,6 +190,22 @@ impl WrittenProfile {
         })?;
         Ok(WrittenProfile { path, temporary })
     }
+}
+
+/// In a folder that others can write to: whatever has the name is taken away, not written to.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)?
+        }
+        opened => opened?,
+    };
+    file.write_all(text.as_bytes())
 }
 
 impl Drop for WrittenProfile {

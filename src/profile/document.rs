@@ -54,7 +54,7 @@ impl Kind {
             Kind::Number => "a number",
             Kind::Count(_) => "an integer",
             Kind::Bot => "a string, or { id = \"…\", key = \"…\" }",
-            Kind::Date => "a date",
+            Kind::Date => "a day such as 2026-12-31",
             Kind::Table => "a table",
         }
     }
@@ -145,17 +145,22 @@ impl<'t> Document<'t> {
     pub fn finish(self, file: &str) -> Result<(), Mistakes> {
         let mut found: Vec<((usize, usize), Wrong)> = Vec::new();
         let mut broken_lines = Vec::new();
+        let mut broken_header = false;
         for error in &self.syntax {
             let place = self.place(error.span().map_or(0, |span| span.start));
             if !broken_lines.contains(&place.0) {
                 broken_lines.push(place.0);
+                let line = self.text.lines().nth(place.0 - 1).unwrap_or_default();
+                broken_header |= line.trim_start().starts_with('[');
                 let what = error.message().to_owned();
                 found.push((place, Wrong::Syntax { what }));
             }
         }
         for (at, wrong) in self.mistakes.borrow().iter() {
             let place = self.place(*at);
-            let doubtful = !broken_lines.is_empty() && matches!(wrong, Wrong::Missing { .. });
+            let follows = !broken_lines.is_empty() && matches!(wrong, Wrong::Missing { .. });
+            // Below a header that could not be read, keys stand in the wrong section.
+            let doubtful = follows || broken_header;
             if !doubtful && !broken_lines.contains(&place.0) {
                 found.push((place, wrong.clone()));
             }
@@ -557,7 +562,7 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
         DeValue::Integer(_) => "an integer",
         DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
+        DeValue::Datetime(_) => "a date and time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }

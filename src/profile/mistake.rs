@@ -111,8 +111,8 @@ pub enum Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wrong::Unreadable { why } => write!(f, "can't be read: {why}"),
-            Wrong::NotUtf8 => f.write_str("not UTF-8"),
+            Wrong::Unreadable { why } => write!(f, "the file can't be read: {why}"),
+            Wrong::NotUtf8 => f.write_str("the file is not UTF-8"),
             Wrong::Syntax { what } => write!(f, "not TOML: {what}"),
             Wrong::UnknownKey { key, section, .. } if section.is_empty() => {
                 write!(f, "unknown key `{key}`")

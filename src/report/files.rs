@@ -40,19 +40,16 @@ pub struct Unwritable {
 impl std::fmt::Display for Unwritable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = self.kind.as_str();
+        let path = self.path.display();
         write!(
             f,
-            "the {kind} report can't be written to `{}`",
-            self.path.display()
+            "the {kind} report can't be written to `{path}`: {}",
+            self.why
         )
     }
 }
 
-impl std::error::Error for Unwritable {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.why)
-    }
-}
+impl std::error::Error for Unwritable {}
 
 /// Every report that was asked for, its place open.
 #[derive(Debug)]

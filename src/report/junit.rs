@@ -6,7 +6,7 @@
 
 use super::exit::{Demands, Verdict, known_failure};
 use super::json::timestamp;
-use super::text::{block, line};
+use super::text::{block, line, quotation};
 use crate::contract::Level;
 use crate::record::{Ended, Outcome, Record, TestResult};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
@@ -180,7 +180,7 @@ fn details(result: &TestResult) -> String {
     let level = requirement.level.as_str().to_uppercase();
     let _ = writeln!(text, "{} ({level}): {}", requirement.id, requirement.text);
     if let Some(sentence) = requirement.sentences.first() {
-        let _ = writeln!(text, "\"{sentence}\"");
+        let _ = writeln!(text, "\"{}\"", quotation(sentence));
     }
     for check in result.checks.iter().filter(|check| check.is_finding()) {
         let _ = writeln!(text, "{}:", line(&check.name));

@@ -17,7 +17,7 @@ pub use exit::{Demands, Verdict, exit_code};
 pub use files::{Place, Reports, Unwritable};
 pub use progress::{Line, Progress};
 pub use terminal::{Detail, Look, write as write_terminal};
-pub use text::{block, line, wrap as wrapped};
+pub use text::{block, line, quotation, wrap as wrapped};
 
 use crate::record::Record;
 use std::io::{self, Write};

@@ -15,6 +15,7 @@ pub struct Progress {
     planned: usize,
     finished: usize,
     failed: usize,
+    known: Vec<String>,
     running: Vec<String>,
     told: Duration,
     bar: Option<ProgressBar>,
@@ -27,6 +28,13 @@ impl Progress {
     /// For a file, a pipe, a CI log: only lines.
     pub fn lines() -> Progress {
         Progress::default()
+    }
+
+    /// The same, with failures that are known: they are no news.
+    #[must_use]
+    pub fn knowing(mut self, failures: impl IntoIterator<Item = String>) -> Progress {
+        self.known = failures.into_iter().collect();
+        self
     }
 
     /// For a terminal: a bar at its end, on standard error.
@@ -56,7 +64,8 @@ impl Progress {
             Event::Finished(result) => {
                 self.finished += 1;
                 self.running.retain(|id| *id != result.id);
-                (result.outcome == Outcome::Fail).then(|| {
+                let news = result.outcome == Outcome::Fail && !self.known.contains(&result.id);
+                news.then(|| {
                     self.failed += 1;
                     failure(result)
                 })
@@ -70,7 +79,7 @@ impl Progress {
                 (*span >= EVERY).then_some(text)
             }
             Event::Stopping => Some(
-                "stopping: what runs may finish, the reports will be written; once more abandons it"
+                "stopping: what runs may finish; a second signal abandons it; reports are written either way"
                     .to_owned(),
             ),
         };

@@ -3,7 +3,7 @@
 
 use super::excerpt::{Shown, excerpt};
 use super::exit::{Demands, Verdict, known_failure};
-use super::text::{block, count, line, width, wrap};
+use super::text::{block, count, line, quotation, width, wrap};
 use crate::contract::RequirementId;
 use crate::record::{Ended, Outcome, Record, TestResult};
 use anstyle::{AnsiColor, Style};
@@ -143,7 +143,7 @@ impl Page<'_> {
         self.head("FAIL", BAD, result)?;
         let requirement = result.requirement.get();
         let sentence = match requirement.sentences.first() {
-            Some(sentence) => format!("\"{}\"", line(sentence)),
+            Some(sentence) => format!("\"{}\"", quotation(sentence)),
             None => format!("{} ({})", requirement.text, requirement.standard),
         };
         self.text("", INDENT, FAINT, &sentence)?;
@@ -184,7 +184,8 @@ impl Page<'_> {
             let label = if index == 0 { "answer" } else { "" };
             let gap = LABELLED - INDENT;
             let (text, carets) = self.marked(shown);
-            writeln!(self.out, "{:INDENT$}{label:gap$}{}", "", text.trim_end())?;
+            let row = format!("{:INDENT$}{label:gap$}{text}", "");
+            writeln!(self.out, "{}", row.trim_end())?;
             if let Some(carets) = carets {
                 writeln!(self.out, "{:LABELLED$}{carets}", "")?;
             }
@@ -308,7 +309,12 @@ impl Page<'_> {
         let code = verdict.code();
         if self.look.detail == Detail::Quiet {
             let text = format!("{kept}. Exit {code}: {}", says(verdict));
-            return self.text("", 0, style, &text);
+            let text = self.paint(style, &text);
+            return writeln!(self.out, "{text}");
+        }
+        if record.ended == Ended::FailFast {
+            let text = "ended at the first failure (--fail-fast): what came after it did not run";
+            self.text("", 0, Style::new(), text)?;
         }
         self.text("", 0, STRONG, &kept)?;
         let summary = &record.summary;

@@ -1,5 +1,6 @@
 //! Text from targets made safe to show, and text made to fit.
 
+use crate::contract::ErrorCode;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
@@ -44,6 +45,17 @@ fn is_unsafe(c: char) -> bool {
         )
 }
 
+/// A sentence of the documentation on one line; a row of its table of errors with its cells apart.
+pub fn quotation(sentence: &str) -> String {
+    let row = ErrorCode::ALL.iter().find_map(|code| {
+        let codes = sentence
+            .strip_prefix(&code.status().to_string())?
+            .strip_suffix(code.meaning())?;
+        Some(format!("{} | {codes} | {}", code.status(), code.meaning()))
+    });
+    row.unwrap_or_else(|| sentence.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// Columns that the text takes on a terminal.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
@@ -85,6 +97,16 @@ mod tests {
             "a\\x1B[31mb\\u{202E}c\\r\\n\\x9Bé"
         );
         assert_eq!(block("a\tb\n\x07"), "a\tb\n\\x07");
+    }
+
+    #[test]
+    fn a_row_of_the_table_is_shown_as_one() {
+        let row = "503bot_offline / container_errorThe agent is unavailable or the container could not be reached";
+        assert_eq!(
+            quotation(row),
+            "503 | bot_offline / container_error | The agent is unavailable or the container could not be reached"
+        );
+        assert_eq!(quotation("{\n  \"a\": 1\n}"), "{ \"a\": 1 }");
     }
 
     #[test]

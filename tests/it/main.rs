@@ -1,4 +1,14 @@
-//! Black-box tests: real sockets, and the programs that the documentation shows.
+//! The one test binary: a module per command, and what holds for all of them.
 
+mod architecture;
+mod command_line;
+mod conform;
+mod exit_codes;
+mod explain;
 mod mock;
+mod mock_command;
+mod profiles;
 mod raw;
+mod reports;
+mod schemas;
+mod support;
