@@ -435,3 +435,325 @@ fn lossy(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::{Duration, Instant};
+
+    fn events(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        parse_all(bytes)
+            .0
+            .into_iter()
+            .map(|event| (event.name, event.data))
+            .collect()
+    }
+
+    /// A stream, and the names and data of its events.
+    type Row<'a> = (&'a [u8], &'a [(&'a str, &'a [u8])]);
+
+    #[test]
+    fn the_standard_s_rules() {
+        let table: &[Row<'_>] = &[
+            // Line ends, mixed too; CRLF is one.
+            (
+                b"data: a\n\ndata: b\r\n\r\ndata: c\r\rdata: d\n\r",
+                &[("", b"a"), ("", b"b"), ("", b"c"), ("", b"d")],
+            ),
+            (b"data: a\r\n\rdata: b\n\r\n", &[("", b"a"), ("", b"b")]),
+            // A CR at the end dispatches at once.
+            (b"data: a\r\r", &[("", b"a")]),
+            // Blank lines first, and more than needed.
+            (
+                b"\n\r\n\rdata: a\n\n\n\n\ndata: b\n\n",
+                &[("", b"a"), ("", b"b")],
+            ),
+            // One BOM comes off; a second, or one before a later line, spoils its line.
+            (b"\xef\xbb\xbfdata: a\n\n", &[("", b"a")]),
+            (
+                b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n",
+                &[("", b"b")],
+            ),
+            (
+                b"data: a\n\n\xef\xbb\xbfdata: b\n\ndata: c\n\n",
+                &[("", b"a"), ("", b"c")],
+            ),
+            (b"\xef\xbbdata: a\n\ndata: b\n\n", &[("", b"b")]),
+            (b"\n\xef\xbb\xbfdata: a\n\n", &[]),
+            // Comments, everywhere.
+            (
+                b": hi\n\n:\ndata: a\n: between\ndata: b\n:x\n\n:\n\n",
+                &[("", b"a\nb")],
+            ),
+            (b"id: 1\n\n: ping\n\ndata: a\n\n", &[("", b"a")]),
+            // One space comes off, a tab does not.
+            (
+                b"data:a\n\ndata: a\n\ndata:  a\n\ndata:\ta\n\n",
+                &[("", b"a"), ("", b"a"), ("", b" a"), ("", b"\ta")],
+            ),
+            // No colon, no value.
+            (b"data\n\n", &[("", b"")]),
+            (b"data:\n\n", &[("", b"")]),
+            (b"data: \n\n", &[("", b"")]),
+            (b"data\ndata\n\n", &[("", b"\n")]),
+            (b"data:\ndata: a\ndata\n\n", &[("", b"\na\n")]),
+            (b"data: {\"a\":\ndata: 1}\n\n", &[("", b"{\"a\":\n1}")]),
+            // Names; the last one counts, an empty one is none, and a block takes its name with it.
+            (
+                b"event: n\ndata: a\n\ndata: b\n\n",
+                &[("n", b"a"), ("", b"b")],
+            ),
+            (b"data: a\nevent:n\n\n", &[("n", b"a")]),
+            (b"event: n\nevent: m\ndata: a\n\n", &[("m", b"a")]),
+            (b"event: n\nevent\ndata: a\n\n", &[("", b"a")]),
+            (b"event: n\n\ndata: a\n\n", &[("", b"a")]),
+            (b"event: \xff\ndata: a\n\n", &[("\u{fffd}", b"a")]),
+            // What is no field of the standard is ignored.
+            (
+                b"Data: a\n\n data: b\n\ndataa: c\n\ndat: d\n\nfoo\n\ndata : e\n\n",
+                &[],
+            ),
+            (b"foo: 1\ndata: a\nbar\n\n", &[("", b"a")]),
+            // What only looks like a line end.
+            (
+                "data: a\u{85}b\u{2028}c\u{2029}d\x0be\x0cf\x1cg\n\n".as_bytes(),
+                &[("", "a\u{85}b\u{2028}c\u{2029}d\x0be\x0cf\x1cg".as_bytes())],
+            ),
+            // NUL and invalid UTF-8 stay.
+            (
+                b"data: a\0\xff\xed\xa0\x80\n\n",
+                &[("", b"a\0\xff\xed\xa0\x80")],
+            ),
+            // Colons in values.
+            (b"data: a: b\n\ndata::\n\n", &[("", b"a: b"), ("", b":")]),
+            // No blank line, no event.
+            (b"data: a\n\ndata: [x]\n", &[("", b"a")]),
+            (b"data: a\n\ndata: [x]", &[("", b"a")]),
+            (b"", &[]),
+        ];
+        for (bytes, expected) in table {
+            let expected: Vec<(String, Vec<u8>)> = expected
+                .iter()
+                .map(|(name, data)| ((*name).to_owned(), data.to_vec()))
+                .collect();
+            assert_eq!(
+                events(bytes),
+                expected,
+                "{:?}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn a_cr_dispatches_at_once_and_its_lf_adds_nothing() {
+        let mut parser = Parser::new();
+        assert!(parser.feed(b"data: a\r").is_empty());
+        assert!(parser.feed(b"\n").is_empty());
+        let events = parser.feed(b"\r");
+        assert_eq!(events[0].data, b"a");
+        assert_eq!((events[0].end, events[0].dispatched_at), (9, 10));
+        assert!(parser.feed(b"\n").is_empty());
+        assert!(!parser.finish().is_pending());
+    }
+
+    #[test]
+    fn offsets_name_the_block_and_the_byte_that_sent_it() {
+        let stream = b"\xef\xbb\xbf: c\ndata: a\n\n\ndata: b\r\n\r\n";
+        let (events, _) = parse_all(stream);
+        let spans: Vec<_> = events
+            .iter()
+            .map(|e| (&stream[e.start..e.end], e.dispatched_at))
+            .collect();
+        assert_eq!(spans, [(&b": c\ndata: a\n"[..], 16), (b"data: b\r\n", 27)]);
+    }
+
+    #[test]
+    fn ids_and_reconnection_times() {
+        let (events, rest) = parse_all(
+            b"id: 1\ndata: a\n\ndata: b\n\nid: x\0y\ndata: c\n\nid\ndata: d\n\nretry: 12\ndata: e\n\nretry: 1x\nretry:\nretry: -1\ndata: f\n\nretry: 99999999999999999999\n\n",
+        );
+        let ids: Vec<&str> = events.iter().map(|e| &*e.last_id).collect();
+        assert_eq!(ids, ["1", "1", "1", "", "", ""]);
+        let retries: Vec<_> = events.iter().map(|e| e.retry).collect();
+        assert_eq!(retries, [None, None, None, None, Some(12), None]);
+        assert_eq!((rest.notes.ids, rest.notes.retries), (3, 5));
+        assert_eq!(rest.notes.retry, Some(u64::MAX));
+    }
+
+    #[test]
+    fn notes_tell_what_was_no_event() {
+        let (_, rest) = parse_all(b": c\n:\n\ndata:x\ndata:\n\nevent: e\n\nData: 1\n\nlonely\n");
+        let notes = &rest.notes;
+        assert_eq!(
+            (
+                notes.comments,
+                notes.unspaced_data,
+                notes.blocks_without_data,
+                notes.unknown_fields
+            ),
+            (2, 1, 2, 2)
+        );
+        assert_eq!(
+            notes.unknown[0],
+            UnknownField {
+                name: b"Data".to_vec(),
+                offset: 31
+            }
+        );
+        assert_eq!(notes.unknown[1].name, b"lonely");
+        assert!(!notes.bom);
+        let (_, rest) = parse_all(&b"x\n".repeat(1000));
+        assert_eq!(
+            (rest.notes.unknown.len(), rest.notes.unknown_fields),
+            (UNKNOWN_KEPT, 1000)
+        );
+    }
+
+    #[test]
+    fn the_rest_tells_what_was_never_dispatched() {
+        let rest_of = |bytes: &[u8]| {
+            let rest = parse_all(bytes).1;
+            (rest.is_pending(), rest.start, rest.data, rest.unterminated)
+        };
+        assert_eq!(rest_of(b"data: a\n\n"), (false, 9, None, false));
+        assert_eq!(rest_of(b"data: a\n\n: c\n"), (false, 9, None, false));
+        assert_eq!(rest_of(b"data: a\n\n: c"), (false, 9, None, true));
+        assert_eq!(
+            rest_of(b"\ndata: [x]\n"),
+            (true, 1, Some(b"[x]".to_vec()), false)
+        );
+        assert_eq!(
+            rest_of(b"\ndata: [x]"),
+            (true, 1, Some(b"[x]".to_vec()), true)
+        );
+        assert_eq!(rest_of(b"data"), (true, 0, Some(Vec::new()), true));
+        assert_eq!(rest_of(b"da"), (true, 0, None, true));
+        assert_eq!(rest_of(b"event: x\n"), (true, 0, None, false));
+        assert_eq!(rest_of(b"\xef\xbb"), (true, 0, None, true));
+        assert_eq!(rest_of(b"\xef\xbb\xbf"), (false, 3, None, false));
+        assert_eq!(parse_all(b"event: n\ndata: a").1.name, "n");
+    }
+
+    /// Quadratic parsers need minutes for this.
+    #[test]
+    fn long_lines_and_tiny_pieces_take_linear_time() {
+        let begun = Instant::now();
+        let mut stream = b"data: ".to_vec();
+        stream.resize(10_000_000, b'x');
+        stream.extend_from_slice(b"\n\n");
+        assert_eq!(events(&stream)[0].1.len(), 10_000_000 - 6);
+        let mut parser = Parser::new();
+        let count: usize = stream.iter().map(|b| parser.feed(&[*b]).len()).sum();
+        assert_eq!(count, 1);
+        // A long id on each of many events must not be copied into each.
+        let mut stream = format!("id: {}\n", "i".repeat(1_000_000)).into_bytes();
+        stream.extend_from_slice(&b"data\n\n".repeat(100_000));
+        assert_eq!(parse_all(&stream).0.len(), 100_000);
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+
+    fn alphabet() -> impl Strategy<Value = Vec<u8>> {
+        let fragments: Vec<&[u8]> = vec![
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b"\n\n",
+            b":",
+            b" ",
+            b"\xef\xbb\xbf",
+            b"\xef",
+            b"\xbb",
+            b"\xbf",
+            b"\0",
+            b"data",
+            b"data:",
+            b"data: x",
+            b"event",
+            b"event: n",
+            b"id: 1",
+            b"id",
+            b"retry: 5",
+            b"da",
+            b"x",
+            "\u{e9}".as_bytes(),
+            "\u{1f600}".as_bytes(),
+            b"\xff",
+            b": c",
+        ];
+        proptest::collection::vec(proptest::sample::select(fragments), 0..40)
+            .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_the_bytes_gives_the_same_events(
+            bytes in alphabet(),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..10),
+            by_bytes: bool,
+        ) {
+            let mut cuts: Vec<usize> = if by_bytes {
+                (0..bytes.len()).collect()
+            } else {
+                cuts.iter().map(|index| index.index(bytes.len() + 1)).collect()
+            };
+            cuts.push(bytes.len());
+            cuts.sort_unstable();
+            let mut parser = Parser::new();
+            let mut split = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                let found = parser.feed(&bytes[from..cut]);
+                for event in &found {
+                    prop_assert!(event.dispatched_at > from && event.dispatched_at <= cut);
+                }
+                split.extend(found);
+                from = cut;
+            }
+            let (whole, rest) = parse_all(&bytes);
+            for event in &whole {
+                prop_assert!(event.start < event.end && event.end < event.dispatched_at);
+            }
+            prop_assert_eq!(whole, split);
+            prop_assert_eq!(rest, parser.finish());
+        }
+
+        /// The same events as a reading of the standard's own words that has the whole stream before it.
+        #[test]
+        fn a_plain_reading_of_the_standard_agrees(bytes in alphabet()) {
+            prop_assert_eq!(events(&bytes), plain_reading(&bytes));
+        }
+    }
+
+    fn plain_reading(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let mut bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        let (mut events, mut data, mut name) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(end) = bytes.iter().position(|b| matches!(b, b'\r' | b'\n')) {
+            let line = &bytes[..end];
+            let width = if bytes[end..].starts_with(b"\r\n") {
+                2
+            } else {
+                1
+            };
+            bytes = &bytes[end + width..];
+            if line.is_empty() {
+                if data.pop().is_some() {
+                    events.push((String::from_utf8_lossy(&name).into_owned(), data.clone()));
+                }
+                data.clear();
+                name.clear();
+                continue;
+            }
+            let colon = line.iter().position(|b| *b == b':').unwrap_or(line.len());
+            let value = line.get(colon + 1..).unwrap_or_default();
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            match &line[..colon] {
+                b"data" => data.extend(value.iter().chain(b"\n")),
+                b"event" => name = value.to_vec(),
+                _ => {}
+            }
+        }
+        events
+    }
+}

@@ -143,7 +143,8 @@ impl Client {
                     (response, Instant::now())
                 });
             }
-            Err(what) => drive.end(End::Malformed { what, offset: 0 }),
+            // Not the target's fault, nor anything that it saw.
+            Err(what) => drive.end(End::Unreachable(Unreachable::Ourselves(what))),
         }
         while !drive.is_over() && drive.response.is_none() && taken.at().is_none() {
             // Whatever comes first: the body's end, the answer's head, or the deadline.
@@ -486,7 +487,7 @@ impl ClientDrive {
             .over
             .take()
             .unwrap_or_else(|| (End::Abandoned, Instant::now()));
-        let reached = !matches!(end, End::Unreachable(_) | End::Malformed { .. });
+        let reached = !matches!(end, End::Unreachable(_));
         let sent_at = self.taken.at().filter(|_| reached);
         let sent_bytes = match (reached, sent_at) {
             (false, _) => 0,
@@ -521,8 +522,7 @@ fn end_of(error: &reqwest::Error) -> End {
     if error.is_connect() {
         return End::Unreachable(unreachable_of(error));
     }
-    let mut source: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(cause) = source {
+    for cause in causes(error) {
         if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
             if hyper.is_incomplete_message() {
                 return End::Closed;
@@ -539,7 +539,6 @@ fn end_of(error: &reqwest::Error) -> End {
         {
             return End::Closed;
         }
-        source = cause.source();
     }
     End::Reset
 }
@@ -548,9 +547,8 @@ fn unreachable_of(error: &reqwest::Error) -> Unreachable {
     if error.is_timeout() {
         return Unreachable::TimedOut;
     }
-    let mut source: Option<&(dyn Error + 'static)> = Some(error);
-    let mut last = None;
-    while let Some(cause) = source {
+    let mut innermost = None;
+    for cause in causes(error) {
         if let Some(ResolveError(why)) = cause.downcast_ref() {
             return why.clone();
         }
@@ -558,25 +556,29 @@ fn unreachable_of(error: &reqwest::Error) -> Unreachable {
             return Unreachable::Tls(tls.to_string());
         }
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            // An I/O error can hold another one, which is not its source but itself.
-            if let Some(tls) = io
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return Unreachable::Tls(tls.to_string());
-            }
-            if !is_ours(io) && error.is_dns() {
-                return Unreachable::Dns(io.to_string());
-            }
-            last = Some(unreachable_by(io));
+            innermost = Some(io);
         }
-        source = cause.source();
     }
-    match last {
-        Some(why) => why,
+    match innermost {
+        Some(io) if error.is_dns() && !is_ours(io) => Unreachable::Dns(io.to_string()),
+        Some(io) => unreachable_by(io),
         None if error.is_dns() => Unreachable::Dns(chain(error)),
         None => Unreachable::Connect(chain(error)),
     }
+}
+
+/// An error and its causes. What an I/O error wraps is not its source but its inside.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
+        let cause: &'a (dyn Error + 'static) = *cause;
+        match cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inside) => Some(inside),
+            None => cause.source(),
+        }
+    })
 }
 
 /// An error and its causes, as one phrase.

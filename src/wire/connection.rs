@@ -132,9 +132,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request in these pieces and reads its answer. The first byte is written however the connection
-    /// stands; on one that the server has closed the exchange ends with [`End::Closed`] or [`End::Reset`] before its
-    /// first byte.
+    /// Sends a request in these pieces and reads its answer. On a connection that the server has closed meanwhile the
+    /// exchange ends with [`End::Closed`] or [`End::Reset`] before its first byte.
     pub async fn exchange(
         &mut self,
         request: Request,

@@ -139,9 +139,8 @@ impl Dialer {
             };
             // What an address of another family lacks on this machine (`::1` without IPv6) says less than what the
             // target's answer does.
-            match (&failure, &problem) {
-                (None | Some(Unreachable::Ourselves(_)), _) => failure = Some(problem),
-                (Some(_), _) => {}
+            if matches!(failure, None | Some(Unreachable::Ourselves(_))) {
+                failure = Some(problem);
             }
         }
         Err(failure.unwrap_or_else(|| Unreachable::Dns("no address".to_owned())))

@@ -269,7 +269,8 @@ pub enum Unreachable {
     TimedOut,
     /// The TLS handshake failed.
     Tls(String),
-    /// This process ran out of something (file descriptors, ports): not the target's fault.
+    /// This process ran out of something (file descriptors, ports), or its ordinary client can't express the request:
+    /// not the target's fault.
     Ourselves(String),
 }
 
@@ -280,7 +281,7 @@ impl fmt::Display for Unreachable {
             Unreachable::Connect(why) => write!(f, "no connection: {why}"),
             Unreachable::TimedOut => f.write_str("no connection within the connect time-out"),
             Unreachable::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
-            Unreachable::Ourselves(why) => write!(f, "this machine can't open a connection: {why}"),
+            Unreachable::Ourselves(why) => write!(f, "nothing could be sent from here: {why}"),
         }
     }
 }

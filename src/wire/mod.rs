@@ -18,6 +18,8 @@ mod exchange;
 mod flight;
 mod outgoing;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transport;
 

@@ -260,12 +260,14 @@ impl Answer {
     /// Moves bytes up to the line's end into `line`: how many, and whether the line is whole. `None` if the bound
     /// of heads is reached.
     fn take_line(&mut self, bytes: &[u8]) -> Option<(usize, bool)> {
-        let end = bytes.iter().position(|b| *b == b'\n');
-        let step = end.map_or(bytes.len(), |n| n + 1);
-        if step > self.limits.head - self.head_bytes {
+        let room = self.limits.head - self.head_bytes;
+        if room == 0 {
             self.over = Some(End::TooLarge);
             return None;
         }
+        let bytes = &bytes[..bytes.len().min(room)];
+        let end = bytes.iter().position(|b| *b == b'\n');
+        let step = end.map_or(bytes.len(), |n| n + 1);
         self.head_bytes += step;
         if self.line.is_empty() {
             self.line_start = self.offset;
@@ -646,4 +648,427 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 /// The smaller of the two, without a cast that could cut off.
 fn within(have: usize, left: u64) -> usize {
     usize::try_from(left).map_or(have, |left| have.min(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse_in(pieces: &[&[u8]], method: &str, limits: Limits) -> (Answer, usize) {
+        let at = Instant::now();
+        let mut answer = Answer::new(method, limits);
+        let mut taken = 0;
+        for piece in pieces {
+            taken += answer.feed(piece, at);
+        }
+        (answer, taken)
+    }
+
+    fn parse(bytes: &[u8]) -> Answer {
+        parse_in(&[bytes], "POST", Limits::USUAL).0
+    }
+
+    fn malformed(bytes: &[u8]) -> (String, usize) {
+        match parse(bytes).over {
+            Some(End::Malformed { what, offset }) => (what, offset),
+            other => panic!("{other:?} for {:?}", String::from_utf8_lossy(bytes)),
+        }
+    }
+
+    #[test]
+    fn good_answers_are_read_to_their_end_and_no_further() {
+        for (bytes, framing, body, left) in [
+            (
+                &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloX"[..],
+                Framing::Length(5),
+                &b"hello"[..],
+                1,
+            ),
+            (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", Framing::Length(0), b"", 0),
+            (b"HTTP/1.1 200 \nContent-Length:\t2 \n\nab", Framing::Length(2), b"ab", 0),
+            (b"HTTP/1.1 200 OK\r\ncontent-length: 2, 02\r\nCONTENT-LENGTH: 2\r\n\r\nab", Framing::Length(2), b"ab", 0),
+            (b"HTTP/1.1 204 No Content\r\n\r\nbody", Framing::Empty, b"", 4),
+            (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", Framing::Empty, b"", 0),
+            (b"HTTP/1.1 101 Switching\r\n\r\nxyz", Framing::Empty, b"", 3),
+            (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", Framing::Length(1), b"a", 0),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n0005\r\nhello\r\n0A\r\n0123456789\r\n0\r\n\r\n",
+                Framing::Chunked {
+                    extensions: false,
+                    intricate_extensions: false,
+                    trailers: Headers::new(),
+                },
+                b"hello0123456789",
+                0,
+            ),
+            (
+                b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n0\nX-T: v\n w\n\nrest",
+                Framing::Chunked {
+                    extensions: false,
+                    intricate_extensions: false,
+                    trailers: Headers(vec![("X-T".into(), b"v w".to_vec())]),
+                },
+                b"ab",
+                4,
+            ),
+        ] {
+            let (answer, taken) = parse_in(&[bytes], "POST", Limits::USUAL);
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(answer.over, Some(End::Complete), "{shown}");
+            assert_eq!(answer.framing, Some(framing), "{shown}");
+            assert_eq!(answer.body.bytes, body, "{shown}");
+            assert_eq!(taken, bytes.len() - left, "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_head_has_no_body() {
+        let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let (answer, taken) = parse_in(&[bytes], "HEAD", Limits::USUAL);
+        assert_eq!(answer.framing, Some(Framing::Empty));
+        assert_eq!(taken, bytes.len() - 5);
+    }
+
+    #[test]
+    fn interim_answers_come_before_the_final_one() {
+        let answer = parse(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        );
+        let statuses: Vec<u16> = answer.interim.iter().map(|head| head.status).collect();
+        assert_eq!(statuses, [100, 103]);
+        assert_eq!(answer.head.unwrap().status, 200);
+    }
+
+    #[test]
+    fn fields_are_kept_as_written_and_folds_unfolded() {
+        let answer = parse(
+            b"HTTP/1.1 200 Very OK\r\nX-A:  one\r\n\t two \r\nx-a:\r\nX-B: \xc3\xa9\xff\r\nContent-Length: 0\r\n\r\n",
+        );
+        let head = answer.head.unwrap();
+        assert_eq!(head.reason, "Very OK");
+        assert_eq!(
+            head.headers.0[..3],
+            [
+                ("X-A".to_owned(), b"one two".to_vec()),
+                ("x-a".to_owned(), Vec::new()),
+                ("X-B".to_owned(), b"\xc3\xa9\xff".to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn close_ends_a_body_without_framing_and_breaks_every_other() {
+        let mut answer = parse(b"HTTP/1.1 200 OK\r\n\r\nall of it");
+        assert_eq!(answer.framing, Some(Framing::Close));
+        answer.eof();
+        assert_eq!(answer.over, Some(End::Complete));
+        // Chunked, but not last: until close (RFC 9112 §6.3 rule 4).
+        let answer = parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n");
+        assert_eq!(answer.framing, Some(Framing::Close));
+        for cut in [
+            &b""[..],
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+        ] {
+            let mut answer = parse(cut);
+            assert_eq!(answer.over, None);
+            answer.eof();
+            assert_eq!(answer.over, Some(End::Closed));
+        }
+    }
+
+    #[test]
+    fn extensions_are_noted() {
+        for (line, expected) in [
+            (&b"2"[..], Some((false, false))),
+            (b"2;a", Some((true, false))),
+            (b"2;a=b", Some((true, false))),
+            (b"2;a=\"b;\\\"c\"", Some((true, true))),
+            (b"2;a;b=c", Some((true, true))),
+            (b"2 ; a = b", Some((true, true))),
+            (b"2;", None),
+            (b"2;a=", None),
+            (b"2;a=\"b", None),
+            (b"2 ", None),
+            (b"2;a=b c", None),
+        ] {
+            let bytes = [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                line,
+                b"\r\nab\r\n0\r\n\r\n",
+            ]
+            .concat();
+            let answer = parse(&bytes);
+            let seen = match answer.framing {
+                Some(Framing::Chunked {
+                    extensions,
+                    intricate_extensions,
+                    ..
+                }) if answer.over == Some(End::Complete) => {
+                    Some((extensions, intricate_extensions))
+                }
+                _ => None,
+            };
+            assert_eq!(seen, expected, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused_at_its_place() {
+        let head = "HTTP/1.1 200 OK\r\n";
+        for (bytes, what, offset) in [
+            ("SSH-2.0-x", "not an HTTP status line", 0),
+            ("HTTQ", "not an HTTP status line", 3),
+            ("\r\nhello", "not an HTTP status line", 2),
+            ("\u{15}\u{3}\u{3}", "not an HTTP status line", 0),
+            ("HTTP/2.0 200 OK\r\n", "not version 1 of HTTP", 5),
+            (
+                "HTTP/11 200 OK\r\n",
+                "no HTTP version in the status line",
+                5,
+            ),
+            ("HTTP/1.1\r\n", "no status of three digits", 8),
+            ("HTTP/1.1 20 OK\r\n", "no status of three digits", 8),
+            ("HTTP/1.1 2000 OK\r\n", "no status of three digits", 8),
+            ("HTTP/1.1 099 OK\r\n", "a status below 100", 9),
+            (
+                "HTTP/1.1 200 OK\r\nno colon\r\n",
+                "a field without a colon",
+                17,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nA : b\r\n",
+                "a field name that is no token",
+                18,
+            ),
+            ("HTTP/1.1 200 OK\r\n: b\r\n", "a field without a name", 17),
+            (
+                "HTTP/1.1 200 OK\r\n a: b\r\n",
+                "white space before the first field",
+                17,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\na: b\0\r\n",
+                "a control character in a field",
+                21,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\na: b\rc\r\n",
+                "a control character in a field",
+                21,
+            ),
+        ] {
+            assert_eq!(
+                malformed(bytes.as_bytes()),
+                (what.to_owned(), offset),
+                "{bytes:?}"
+            );
+        }
+        for (fields, what) in [
+            ("Content-Length: x", "a Content-Length that is no number"),
+            ("Content-Length: -1", "a Content-Length that is no number"),
+            ("Content-Length: ", "a Content-Length that is no number"),
+            ("Content-Length: 1,", "a Content-Length that is no number"),
+            ("Content-Length: 1, 2", "differing Content-Lengths"),
+            (
+                "Content-Length: 1\r\nContent-Length: 2",
+                "differing Content-Lengths",
+            ),
+            (
+                "Content-Length: 18446744073709551616",
+                "a Content-Length beyond 64 bits",
+            ),
+            (
+                "Transfer-Encoding: chunked, chunked",
+                "chunked applied more than once",
+            ),
+        ] {
+            let bytes = format!("{head}{fields}\r\n\r\n");
+            assert_eq!(malformed(bytes.as_bytes()).0, what, "{fields}");
+            // The head is there all the same, for the judge.
+            assert_eq!(parse(bytes.as_bytes()).head.unwrap().status, 200);
+        }
+        for (chunks, what, offset) in [
+            ("\r\n", "no chunk size", 0),
+            ("zz", "no chunk size", 0),
+            ("2x", "a chunk size that is no hexadecimal number", 1),
+            ("10000000000000000", "a chunk size beyond 64 bits", 16),
+            ("2\r\nabc", "no line end after a chunk's data", 5),
+            ("2\r\nab\rc", "no line end after a chunk's data", 6),
+            ("2;\r\n", "a badly written chunk extension", 1),
+            ("0\r\nbad trailer\r\n", "a field without a colon", 3),
+        ] {
+            let begin = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+            let (found, at) = malformed(format!("{begin}{chunks}").as_bytes());
+            assert_eq!(
+                (found.as_str(), at - begin.len()),
+                (what, offset),
+                "{chunks:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_bound_holds() {
+        let small = Limits {
+            head: 200,
+            interim: 3,
+            body: 10,
+        };
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for bytes in [
+            format!("HTTP/1.1 200 {}", "x".repeat(300)),
+            format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(100)),
+            "HTTP/1.1 100 C\r\n\r\n".repeat(4),
+            "\r\n".repeat(200),
+            format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(20)),
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}",
+                "x".repeat(20)
+            ),
+            format!("{chunked}{}", "1\r\nx\r\n".repeat(20)),
+            format!("{chunked}{}", "0".repeat(CHUNK_LINE + 1)),
+            format!("{chunked}1;{}", "x".repeat(CHUNK_LINE)),
+            format!("{chunked}0\r\n{}", "a: b\r\n".repeat(100)),
+        ] {
+            let (answer, _) = parse_in(&[bytes.as_bytes()], "GET", small);
+            assert_eq!(answer.over, Some(End::TooLarge), "{:.60}", bytes);
+            assert!(answer.body.bytes.len() <= 10);
+        }
+    }
+
+    /// The bound was once looked at before the bytes within it, so that the pieces decided which of two flaws it was.
+    #[test]
+    fn garbage_within_the_bound_is_garbage_however_long_the_rest_is() {
+        let small = Limits {
+            head: 30,
+            interim: 3,
+            body: 10,
+        };
+        let bytes = format!("HTTP/1.1 100 C\r\n\r\nSSH-{}", "x".repeat(50));
+        let (answer, _) = parse_in(&[bytes.as_bytes()], "GET", small);
+        assert!(matches!(
+            answer.over,
+            Some(End::Malformed { offset: 18, .. })
+        ));
+    }
+
+    #[test]
+    fn empty_lines_before_an_answer_are_surplus() {
+        let answer = parse(b"\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+        assert_eq!(answer.surplus, b"\r\n\r\n");
+        assert_eq!(answer.over, Some(End::Complete));
+    }
+
+    #[test]
+    fn byte_by_byte_arrivals_are_bounded() {
+        let mut answer = parse(b"HTTP/1.1 200 OK\r\n\r\n");
+        for _ in 0..100_000 {
+            answer.feed(b"x", Instant::now());
+        }
+        assert!(answer.body.arrivals.len() <= 65_536);
+        assert_eq!(answer.body.arrivals.last().unwrap().0, 100_000);
+    }
+
+    fn fragment() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(vec![
+            "HTTP/1.1 200 OK",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.0 204\n",
+            "HTTP/1.1 ",
+            "2",
+            "00",
+            "\r\n",
+            "\r\n",
+            "\r\n\r\n",
+            "\n",
+            "\r",
+            "Content-Length: 5\r\n",
+            "Content-Length: 3",
+            "Transfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n",
+            "Content-Encoding: br\r\n",
+            "X: y",
+            " fold",
+            "\tfold",
+            "hello",
+            "5\r\nhello\r\n",
+            "5;a=b\r\n",
+            "3;a=\"b\"\r\nabc\r\n",
+            "0\r\n\r\n",
+            "0",
+            "fff",
+            ";",
+            "=",
+            "\"",
+            "\0",
+            "\u{e9}",
+            ": ",
+            ",",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_the_bytes_gives_the_same_answer(
+            well_begun: bool,
+            parts in proptest::collection::vec(fragment(), 0..14),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..12),
+            by_bytes: bool,
+        ) {
+            let mut text = String::new();
+            if well_begun {
+                text.push_str("HTTP/1.1 200 OK\r\n");
+            }
+            text.extend(parts);
+            let bytes = text.as_bytes();
+            let mut cuts: Vec<usize> = if by_bytes {
+                (0..bytes.len()).collect()
+            } else {
+                cuts.iter().map(|index| index.index(bytes.len() + 1)).collect()
+            };
+            cuts.push(bytes.len());
+            cuts.sort_unstable();
+            let mut from = 0;
+            let pieces: Vec<&[u8]> = cuts
+                .iter()
+                .map(|cut| &bytes[std::mem::replace(&mut from, *cut)..*cut])
+                .collect();
+            let small = Limits { head: 80, interim: 2, body: 12 };
+            for limits in [Limits::USUAL, small] {
+                let (mut whole, whole_taken) = parse_in(&[bytes], "POST", limits);
+                let (mut split, split_taken) = parse_in(&pieces, "POST", limits);
+                whole.eof();
+                split.eof();
+                prop_assert_eq!(&whole.over, &split.over);
+                let heads = |answer: &Answer| {
+                    answer
+                        .interim
+                        .iter()
+                        .chain(&answer.head)
+                        .map(|h| (h.version.clone(), h.status, h.reason.clone(), h.headers.clone()))
+                        .collect::<Vec<_>>()
+                };
+                prop_assert_eq!(heads(&whole), heads(&split));
+                prop_assert_eq!(&whole.framing, &split.framing);
+                prop_assert_eq!(&whole.body.bytes, &split.body.bytes);
+                prop_assert_eq!(whole.body.undecodable, split.body.undecodable);
+                prop_assert_eq!(&whole.surplus, &split.surplus);
+                if whole.over == Some(End::Complete) {
+                    prop_assert_eq!(whole_taken, split_taken);
+                }
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut answer = parse(&[b"HTTP/1.1 200 OK\r\n", bytes.as_slice()].concat());
+            answer.eof();
+            prop_assert!(answer.over.is_some());
+        }
+    }
 }
