@@ -31,7 +31,7 @@ pub struct Cost {
 }
 
 /// What runs a code case.
-pub type Run = for<'a> fn(&'a Bench<'a>) -> BoxFuture<'a, Result<Verdict, Inconclusive>>;
+pub(super) type Run = for<'a> fn(&'a Bench<'a>) -> BoxFuture<'a, Result<Verdict, Inconclusive>>;
 
 /// What a case is made of.
 pub enum Kind {
@@ -131,6 +131,11 @@ impl Case {
     /// The fixture that it uses up: no other case on that fixture may run beside it.
     pub fn uses_up(&self) -> Option<Fixture> {
         self.uses_up
+    }
+
+    /// Whether it waits for the target's clock, or sends slowly: it should start early.
+    pub fn takes_time(&self) -> bool {
+        self.id == "fault.timeout" || self.requirement == WIRE_4 || self.requirement == SIZE_4
     }
 
     /// Whether it needs byte-exact HTTP/1.1.

@@ -59,7 +59,7 @@ pub fn made_up_bot(id: &str) -> String {
 }
 
 /// The id with one character changed to another of its kind: the last one, or the first one.
-pub fn one_off_bot(id: &str, last: bool) -> String {
+pub(super) fn one_off_bot(id: &str, last: bool) -> String {
     let mut chars: Vec<char> = id.chars().collect();
     let place = if last {
         chars.iter().rposition(char::is_ascii_alphanumeric)
@@ -77,7 +77,7 @@ pub fn one_off_bot(id: &str, last: bool) -> String {
 }
 
 /// The documented prefix, where the key has it, and what follows it.
-pub fn split(key: &str) -> (&str, &str) {
+pub(super) fn split(key: &str) -> (&str, &str) {
     match key.strip_prefix(KEY_PREFIX) {
         Some(rest) => (KEY_PREFIX, rest),
         None => ("", key),

@@ -102,7 +102,7 @@ pub(super) struct Args {
 }
 
 /// Cases at a time, where `--jobs` does not say.
-const JOBS: usize = 4;
+const JOBS: usize = 8;
 
 /// The clock of the mock that runs inside: its 130 s time-out comes after 1.3 s.
 const INSIDE_SCALE: f64 = 0.01;

@@ -4,6 +4,7 @@ use super::ledger::Ledger;
 use super::pacer::{Pacer, Pass};
 use super::{Options, Stop};
 use crate::case::{Ask, Courier, Delivery, Inconclusive, Opened};
+use crate::contract::ErrorCode;
 use crate::judge::rules::limit;
 use crate::judge::rules::stream::{END_AFTER_DONE, NEVER_ENDS};
 use crate::judge::{Answer, Mode, json};
@@ -26,6 +27,8 @@ const TRIES_5XX: u32 = 5;
 const TRIES_DROPPED: u32 = 4;
 /// Tries of a request that got 429, before the run looks whether it is meant.
 const TRIES_429: u32 = 4;
+/// The same, where the limit is one of places: those come back by themselves.
+const TRIES_PLACES: u32 = 9;
 /// Tries to connect.
 const TRIES_CONNECT: u32 = 3;
 
@@ -296,7 +299,8 @@ impl<'a> Carrier<'a> {
             let asked = limit::wait(&answer);
             self.obey(asked)?;
             let wait = self.pacer.limited(generation, answer.code(), asked, tries.limited);
-            if tries.limited >= TRIES_429 {
+            let places = answer.code() == Some(ErrorCode::ConcurrentLimit);
+            if tries.limited >= if places { TRIES_PLACES } else { TRIES_429 } {
                 return Ok(Weighed::Stays);
             }
             self.patient(wait, "the target asked to wait (429)").await;
@@ -380,7 +384,7 @@ impl<'a> Carrier<'a> {
         let ask = &delivery.ask;
         if let (Some(fixture), false, Some(404)) = (ask.bot, ask.own_key, delivery.status())
             && !ask.provokes.contains(&404)
-            && delivery.answer().code() == Some(crate::contract::ErrorCode::BotNotFound)
+            && delivery.answer().code() == Some(ErrorCode::BotNotFound)
         {
             return Err(Inconclusive(format!(
                 "404 bot_not_found: the key may belong to another agent; give {} its own key in the profile: {{ id = \"…\", key = \"…\" }}",

@@ -8,6 +8,12 @@ use tokio::sync::{Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// The slowest pace that is learned: a request in so long.
 const SLOWEST: Duration = Duration::from_secs(30);
 
+/// Two 429s with fewer passed requests than this between them come from a limit, not from chance.
+const CLOSE_TOGETHER: u32 = 12;
+
+/// So many passed requests quicken the pace.
+const QUICKEN_AFTER: u32 = 25;
+
 /// Admits requests. Requests on the main path hold a [`Pass`] while they are under way.
 pub(super) struct Pacer {
     /// The user's limit: applies to every request, bursts included.
@@ -28,7 +34,14 @@ struct State {
     in_flight: usize,
     window_began: Instant,
     passed_in_window: u32,
+    /// Requests that passed in the window before.
+    passed_before: u32,
+    /// Whether a 429 came at all.
+    limited_before: bool,
+    /// Counts the lessons: a request that was sent before the last one says nothing new.
     generation: u64,
+    /// The generation from which on a 429 teaches a slower pace.
+    taught: u64,
 }
 
 /// When a request may go.
@@ -71,7 +84,10 @@ impl Pacer {
                 in_flight: 0,
                 window_began: now,
                 passed_in_window: 0,
+                passed_before: 0,
+                limited_before: false,
                 generation: 0,
+                taught: 0,
             }),
             freed: Notify::new(),
             alone: RwLock::new(()),
@@ -170,35 +186,53 @@ impl Pacer {
         self.alone.write().await
     }
 
-    /// An answer came that was no 429.
+    /// An answer came that was no 429. A pace that has served for a while is quickened: the lesson may have been
+    /// about a moment.
     pub(super) fn passed(&self) {
-        self.state().passed_in_window += 1;
+        let mut state = self.state();
+        state.passed_in_window += 1;
+        if state.passed_in_window.is_multiple_of(QUICKEN_AFTER) {
+            state.interval = state.interval.mul_f64(0.6);
+            if state.interval < Duration::from_millis(2) {
+                state.interval = Duration::ZERO;
+            }
+        }
     }
 
     /// A 429 came: holds everybody for as long, and learns. Gives the wait back.
-    pub(super) fn limited(&self, pass_generation: u64, code: Option<ErrorCode>, asked: Option<Duration>, tries: u32) -> Duration {
+    ///
+    /// One 429 alone teaches nothing but its wait. A pace is learned when they come close together, and from a
+    /// limit of places only that fewer may run at once.
+    pub(super) fn limited(&self, sent_in: u64, code: Option<ErrorCode>, asked: Option<Duration>, tries: u32) -> Duration {
         let mut state = self.state();
         let now = Instant::now();
-        let wait = asked.unwrap_or_else(|| Duration::from_millis(250) * 2u32.pow(tries.min(5)));
-        let places = code == Some(ErrorCode::ConcurrentLimit) || (code.is_none() && asked.is_none());
-        if pass_generation < state.generation {
-            // It was sent before the last lesson: that one counts for it too.
+        let places = code == Some(ErrorCode::ConcurrentLimit);
+        let back_off = Duration::from_millis(if places { 100 } else { 250 }) * 2u32.pow(tries.saturating_sub(1).min(5));
+        let wait = asked.unwrap_or(back_off);
+        if places {
+            if sent_in >= state.generation && state.in_flight > 0 {
+                // The request that was refused has given its place back already.
+                state.cap = state.in_flight.min(state.cap.saturating_sub(1)).max(1);
+                state.generation += 1;
+            }
             return wait;
         }
-        state.generation += 1;
-        if places && state.in_flight > 1 {
-            let fewer = (state.in_flight - 1).min(state.cap.saturating_sub(1)).max(1);
-            state.cap = fewer;
-            let short = asked.unwrap_or(Duration::from_millis(100));
-            state.hold_until = state.hold_until.max(now + short);
-            return short;
+        let close = state.passed_in_window < CLOSE_TOGETHER && state.limited_before;
+        state.limited_before = true;
+        let teaches = close && sent_in >= state.taught;
+        if sent_in < state.generation && !teaches {
+            return wait;
         }
-        let span = now.saturating_duration_since(state.window_began) + wait;
-        let learned = span / state.passed_in_window.max(1);
-        let slower = state.interval.mul_f64(1.3);
-        state.interval = learned.max(slower).min(SLOWEST);
+        if teaches {
+            let span = now.saturating_duration_since(state.window_began) + wait;
+            let passed = state.passed_in_window.max(state.passed_before).max(1);
+            state.interval = state.interval.max(span / passed).min(SLOWEST);
+            state.taught = state.generation + 1;
+        }
+        state.generation += 1;
         state.hold_until = state.hold_until.max(now + wait);
-        state.next = state.hold_until;
+        state.next = state.next.max(state.hold_until);
+        state.passed_before = state.passed_in_window;
         state.window_began = state.hold_until;
         state.passed_in_window = 0;
         wait

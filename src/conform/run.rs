@@ -314,7 +314,7 @@ impl<'r> Run<'r> {
         }
         // What waits for the target's clock goes first, what may cost money last.
         jobs.sort_by_key(|job| {
-            let slow = job.case.uses_up().is_some() || job.case.id() == "fault.timeout";
+            let slow = job.case.uses_up().is_some() || job.case.takes_time();
             (!slow, job.case.cost().completions > 0)
         });
         (jobs, skipped)

@@ -11,13 +11,11 @@ use serde_json::{Value, json};
 
 use crate::contract::{ID_PREFIX, REPLY_OBJECT};
 
+use super::fixtures::MODEL;
 use super::guards::Refusal;
 use super::request::Asked;
 use super::server::Server;
 use super::words::{Mixer, reply_pieces};
-
-/// The model that answers where the request names none.
-const MODEL: &str = "anthropic/claude-sonnet-4-6";
 
 /// What the agent says, before it is shaped.
 #[derive(Debug, Clone)]

@@ -65,6 +65,9 @@ pub struct Fixtures {
     pub bots: BotIds,
 }
 
+/// The model that answers where a request names none, and that it may name: the documentation's own.
+pub(super) const MODEL: &str = "anthropic/claude-sonnet-4-6";
+
 impl Fixtures {
     /// The fixtures of a seed: the same ones every time.
     pub fn derive(seed: u64) -> Self {
@@ -132,7 +135,7 @@ faulty = "{faulty}"
 rate_limited = "{bot_rate_limited}"
 
 [models]
-override = "anthropic/claude-sonnet-4-6"
+override = "{MODEL}"
 
 [prompt]
 text = "{PROMPT_TEXT}"

@@ -278,7 +278,22 @@ fn bot_budget(server: &Server, agent: Agent) -> Result<(), Refusal> {
     })
 }
 
+/// A body that is not said to be JSON, or is compressed, is not looked at (BODY-11).
 fn coding(asked: &Asked) -> Result<(), Refusal> {
+    let media = asked
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|media| media.trim().to_ascii_lowercase())
+        .unwrap_or_default();
+    if media != "application/json" && !media.ends_with("+json") {
+        return Err(Refusal::other(
+            415,
+            "unsupported_media_type",
+            "the request body must be sent as application/json",
+        ));
+    }
     let identity = |value: &HeaderValue| {
         value
             .as_bytes()

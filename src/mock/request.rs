@@ -214,11 +214,16 @@ pub(super) fn understand(body: &[u8]) -> (Mode, Result<Chat, Invalid>) {
 
 fn chat(mut object: serde_json::Map<String, Value>, mode: Mode) -> Result<Chat, Invalid> {
     match object.get("stream") {
-        None | Some(Value::Null | Value::Bool(_)) => {}
+        None | Some(Value::Bool(_)) => {}
         Some(_) => return Err(Invalid("stream must be true or false".to_owned())),
     }
-    let model = optional_text(&mut object, "model")?;
-    let user = optional_text(&mut object, "user")?;
+    let model = optional_text(&mut object, "model", LONGEST_NAME)?;
+    if let Some(model) = &model
+        && !MODELS.contains(&model.as_str())
+    {
+        return Err(Invalid(format!("model must be one of {}", MODELS.join(", "))));
+    }
+    let user = optional_text(&mut object, "user", LONGEST_NAME)?;
     let messages = match object.swap_remove("messages") {
         None => return Err(Invalid("messages is missing".to_owned())),
         Some(Value::Array(messages)) if messages.is_empty() => {
@@ -232,6 +237,7 @@ fn chat(mut object: serde_json::Map<String, Value>, mode: Mode) -> Result<Chat, 
         .enumerate()
         .map(|(index, message)| self::message(index, message))
         .collect::<Result<Vec<_>, _>>()?;
+    order(&messages)?;
     Ok(Chat {
         messages,
         mode,
@@ -240,14 +246,34 @@ fn chat(mut object: serde_json::Map<String, Value>, mode: Mode) -> Result<Chat, 
     })
 }
 
+/// The models that `model` may name; what an unknown one does is open (BODY-11).
+pub(super) const MODELS: [&str; 2] = [super::fixtures::MODEL, "anthropic/claude-haiku-4-5"];
+
+/// The longest `model` and `user`, in bytes; the documentation names none (BODY-11).
+const LONGEST_NAME: usize = 512;
+
+/// Of what is open the mock refuses what an agent could not make sense of: that costs its users no completion.
+fn order(messages: &[Message]) -> Result<(), Invalid> {
+    let later_system = messages.iter().skip(1).position(|message| message.role == Role::System);
+    if let Some(index) = later_system {
+        return Err(Invalid(format!("messages[{}]: a system message may only come first", index + 1)));
+    }
+    match messages.last() {
+        Some(last) if last.role != Role::User => Err(Invalid("the last message must be the user's".to_owned())),
+        Some(last) if last.content.trim().is_empty() => Err(Invalid("the last message must not be blank".to_owned())),
+        _ => Ok(()),
+    }
+}
+
 fn optional_text(
     object: &mut serde_json::Map<String, Value>,
     name: &str,
+    longest: usize,
 ) -> Result<Option<String>, Invalid> {
     match object.swap_remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Invalid(format!("{name} must be a string"))),
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() && text.len() <= longest => Ok(Some(text)),
+        Some(_) => Err(Invalid(format!("{name} must be a string of 1 to {longest} bytes"))),
     }
 }
 
@@ -290,12 +316,12 @@ mod tests {
         let chat = accepted(escaped);
         assert_eq!((chat.mode, chat.prompt()), (Mode::Stream, "\u{1f600} \"/"));
         let chat = accepted(
-            r#"{"user":"u","model":"m","x":{"y":[1e300]},"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c"}],"stream":null}"#,
+            r#"{"user":"u","model":"anthropic/claude-sonnet-4-6","x":{"y":[1e300]},"messages":[{"role":"system","content":"a"},{"role":"assistant","content":"c"},{"role":"user","content":"b"}],"stream":false}"#,
         );
         assert_eq!(chat.prompt(), "b");
         assert_eq!(
             (chat.model.as_deref(), chat.user.as_deref()),
-            (Some("m"), Some("u"))
+            (Some("anthropic/claude-sonnet-4-6"), Some("u"))
         );
     }
 

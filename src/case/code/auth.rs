@@ -1,40 +1,44 @@
 //! AUTH, where a table can't tell it.
 
-use super::cost;
+use super::{cost, together};
 use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
 use crate::case::{Ask, Bench, Inconclusive, Key, Verdict};
 use crate::contract::{AUTH_5, AUTH_9, AUTH_10};
-use crate::judge::{Expectation, Legal, Mode};
+use crate::judge::{Legal, Mode};
 use crate::wire::Headers;
 
-/// AUTH-10: names of fields in any case.
-pub(super) const FIELD_NAMES: CodeCase = CodeCase {
-    id: "auth.field-names",
+/// AUTH-10: how fields are written.
+pub(super) const FIELDS: CodeCase = CodeCase {
+    id: "auth.fields",
     requirement: AUTH_10,
     in_stream: None,
     also: &[],
-    why: "HTTP/1.1 clients write field names in every case there is; RFC 9110 §5.1 has them all mean the same.",
-    sends: "the plain valid request with all field names in lower case (JSON) or capitals (stream)",
+    why: "Clients write field names in every case, put white space around values, and send dozens of fields in the order they like: all of it means the same.",
+    sends: "the plain valid request with names in lower case (JSON) or capitals (stream), spaces and tabs around values, and ordinary fields up to 40 and 4 KB in all, in reverse order; where that fails, each by itself",
     expects: "200 with an answer of the agent",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
     cost: cost(1, 1),
     uses_up: None,
     http1: true,
-    run: |bench| Box::pin(field_names(bench)),
+    run: |bench| Box::pin(fields(bench)),
 };
 
-async fn field_names(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
-    let spell = |name: &str| match bench.mode {
-        Mode::Json => name.to_ascii_lowercase(),
-        Mode::Stream => name.to_ascii_uppercase(),
+async fn fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let plain = || with_framing(bench.plain(), bench);
+    let (lower, upper) = (respelled(plain(), str::to_ascii_lowercase), respelled(plain(), str::to_ascii_uppercase));
+    let names = match bench.mode {
+        Mode::Json => lower.clone(),
+        Mode::Stream => upper.clone(),
     };
-    let mut ask = with_framing(bench.plain(), bench);
-    for (name, _) in &mut ask.request.headers.0 {
-        *name = spell(name);
-    }
-    good(bench, ask).await
+    let parts = vec![
+        ("names in lower case", lower),
+        ("names in capitals", upper),
+        ("white space around values", spaced(plain())),
+        ("40 fields", many(plain())),
+    ];
+    together(bench, AUTH_10, Legal::Good, many(spaced(names)), parts).await
 }
 
 /// Host and Content-Length written out, so that a case can spell them and move them.
@@ -48,31 +52,15 @@ fn with_framing(mut ask: Ask, bench: &Bench<'_>) -> Ask {
     ask
 }
 
-async fn good(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inconclusive> {
-    let delivery = bench.send(ask).await?;
-    let checks = Expectation::only(Legal::Good).checks(&delivery.answer(), bench.mode, AUTH_10);
-    Ok(Verdict::of(checks, &delivery))
+fn respelled(mut ask: Ask, spell: impl Fn(&str) -> String) -> Ask {
+    for (name, _) in &mut ask.request.headers.0 {
+        *name = spell(name);
+    }
+    ask
 }
 
-/// AUTH-10: white space around values.
-pub(super) const FIELD_VALUES: CodeCase = CodeCase {
-    id: "auth.white-space",
-    requirement: AUTH_10,
-    in_stream: None,
-    also: &[],
-    why: "White space around a value is no part of it (RFC 9110 §5.5): a trailing blank must not make the key a wrong one.",
-    sends: "the plain valid request with spaces and tabs around the values of Authorization, Content-Type and Content-Length, and none before that of Accept",
-    expects: "200 with an answer of the agent",
-    modes: &[Mode::Json],
-    needs: &[],
-    cost: cost(1, 1),
-    uses_up: None,
-    http1: true,
-    run: |bench| Box::pin(field_values(bench)),
-};
-
-async fn field_values(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
-    let mut ask = with_framing(bench.plain(), bench);
+/// White space around the values that decide (RFC 9110 §5.5); before that of Authorization a tab as well.
+fn spaced(mut ask: Ask) -> Ask {
     for (name, value) in &mut ask.request.headers.0 {
         if ["authorization", "content-type", "content-length"]
             .iter()
@@ -81,30 +69,13 @@ async fn field_values(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             *value = [b" \t ".as_slice(), value, b" \t"].concat();
         }
     }
-    good(bench, ask).await
+    ask
 }
 
-/// AUTH-10: many ordinary fields, in any order.
-pub(super) const MANY_FIELDS: CodeCase = CodeCase {
-    id: "auth.many-fields",
-    requirement: AUTH_10,
-    in_stream: None,
-    also: &[],
-    why: "Browsers and gateways add dozens of fields and order them as they like.",
-    sends: "the plain valid request with ordinary fields up to 40 and 4 KB in all, in reverse order",
-    expects: "200 with an answer of the agent",
-    modes: &[Mode::Json],
-    needs: &[],
-    cost: cost(1, 1),
-    uses_up: None,
-    http1: true,
-    run: |bench| Box::pin(many_fields(bench)),
-};
-
-async fn many_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+/// Ordinary fields up to 40 and 4 KB, in reverse order.
+fn many(mut ask: Ask) -> Ask {
     const FIELDS: usize = 40;
     const BYTES: usize = 4_000;
-    let mut ask = with_framing(bench.plain(), bench);
     let size = |headers: &Headers| -> usize {
         headers.0.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
     };
@@ -132,7 +103,7 @@ async fn many_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ask.request.headers.push(name, "v".repeat(room));
     }
     ask.request.headers.0.reverse();
-    good(bench, ask).await
+    ask
 }
 
 /// AUTH-9: two Authorization fields.

@@ -1,6 +1,6 @@
 //! BODY, where a table can't tell it.
 
-use super::cost;
+use super::{cost, open_together, together};
 use crate::case::ask::quoted;
 use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
@@ -49,10 +49,10 @@ pub(super) const CONVERSATION: CodeCase = CodeCase {
     requirement: BODY_7,
     in_stream: None,
     also: &[],
-    why: "Chats grow: a system message, then user and assistant in turn, fifty messages of them.",
-    sends: "50 messages with all three roles, the user last (JSON), or 4 of them (stream)",
+    why: "Chats grow: a system message, then user and assistant in turn, fifty messages of them, in people's own scripts.",
+    sends: "50 messages with all three roles, the user last, 20 KB with characters of many scripts; where that fails, each by itself",
     expects: "200 with an answer of the agent",
-    modes: &[Mode::Json, Mode::Stream],
+    modes: &[Mode::Json],
     needs: &[],
     cost: cost(1, 1),
     uses_up: None,
@@ -61,16 +61,46 @@ pub(super) const CONVERSATION: CodeCase = CodeCase {
 };
 
 async fn conversation(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
-    let count = match bench.mode {
-        Mode::Json => 50,
-        Mode::Stream => 4,
+    let prompt = &bench.profile.prompt.text;
+    let many = messages(bench, 50, None, prompt);
+    let spare = 20_000_usize.saturating_sub(many.len());
+    let whole = messages(bench, 50, None, &scripts(prompt, spare));
+    let alone = |content: &str| {
+        bench.with_body(format!(
+            "{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}],{}}}",
+            quoted(content),
+            stream_member(bench.mode)
+        ))
     };
-    let body = messages(bench, count, None);
-    good(bench, bench.with_body(body), BODY_7).await
+    let parts = vec![
+        ("a system message", bench.with_body(messages(bench, 2, None, prompt))),
+        ("an assistant's message", bench.with_body(messages(bench, 3, None, prompt))),
+        ("50 messages", bench.with_body(many)),
+        ("characters of many scripts", alone(&scripts(prompt, 400))),
+        ("20 KB of text", alone(&scripts(prompt, 19_000))),
+    ];
+    together(bench, BODY_7, Legal::Good, bench.with_body(whole), parts).await
+}
+
+/// Assigned, printable characters of one to four bytes, those that escapes and parsers trip over among them.
+const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
+
+/// The prompt with characters of many scripts behind it, of so many bytes once it is JSON.
+fn scripts(prompt: &str, size: usize) -> String {
+    let mut content = format!("{prompt} ");
+    let mut written = quoted(&content).len();
+    for c in SCRIPTS.chars().cycle() {
+        written += quoted(c.encode_utf8(&mut [0; 4])).len() - 2;
+        if written > size {
+            break;
+        }
+        content.push(c);
+    }
+    content
 }
 
 /// A conversation of so many messages; the element at `wrong` is put in as it is.
-fn messages(bench: &Bench<'_>, count: usize, wrong: Option<(usize, &str)>) -> String {
+fn messages(bench: &Bench<'_>, count: usize, wrong: Option<(usize, &str)>, last: &str) -> String {
     let mut body = String::from("{\"messages\":[");
     for at in 0..count {
         if at > 0 {
@@ -84,7 +114,7 @@ fn messages(bench: &Bench<'_>, count: usize, wrong: Option<(usize, &str)>) -> St
         }
         // The user speaks last; what comes before alternates backwards from there, a system message first.
         let (role, content) = if at + 1 == count {
-            ("user", quoted(&bench.profile.prompt.text))
+            ("user", quoted(last))
         } else if at == 0 && count.is_multiple_of(2) {
             ("system", quoted("Be brief."))
         } else if (count - at).is_multiple_of(2) {
@@ -98,46 +128,6 @@ fn messages(bench: &Bench<'_>, count: usize, wrong: Option<(usize, &str)>) -> St
     body
 }
 
-/// BODY-7: long text of every script.
-pub(super) const TEXT: CodeCase = CodeCase {
-    id: "body.text",
-    requirement: BODY_7,
-    in_stream: None,
-    also: &[],
-    why: "People write in their own scripts, and paste long texts.",
-    sends: "one message of 20,000 bytes with characters of many scripts, emoji among them (JSON), or a short one (stream)",
-    expects: "200 with an answer of the agent",
-    modes: &[Mode::Json, Mode::Stream],
-    needs: &[],
-    cost: cost(1, 1),
-    uses_up: None,
-    http1: false,
-    run: |bench| Box::pin(text(bench)),
-};
-
-/// Assigned, printable characters of one to four bytes, those that escapes and parsers trip over among them.
-const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
-
-async fn text(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
-    let size = match bench.mode {
-        Mode::Json => 20_000,
-        Mode::Stream => 400,
-    };
-    let mut content = format!("{} ", bench.profile.prompt.text);
-    for c in SCRIPTS.chars().cycle() {
-        if content.len() + c.len_utf8() > size {
-            break;
-        }
-        content.push(c);
-    }
-    let body = format!(
-        "{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}],{}}}",
-        quoted(&content),
-        stream_member(bench.mode)
-    );
-    good(bench, bench.with_body(body), BODY_7).await
-}
-
 /// BODY-7: the same JSON, spelled otherwise.
 pub(super) const SPELLING: CodeCase = CodeCase {
     id: "body.spelling",
@@ -145,7 +135,7 @@ pub(super) const SPELLING: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "JSON has many spellings of one value: escapes, white space, the order of members. All mean the same.",
-    sends: "the plain valid body with escapes in names and values, surrogate pairs, white space everywhere and the members in reverse order; where that fails, each by itself",
+    sends: "the plain valid body with escapes in names and values, surrogate pairs, white space everywhere and the members in reverse order (and, as a stream, with all roles and many scripts before it); where that fails, each by itself",
     expects: "200 with an answer of the agent",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
@@ -161,20 +151,24 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let plain = quoted(prompt);
     let escaped = escaped(&format!("{prompt} 🦀 é /"));
     let spelled = |name: &str| escaped_name(name);
-    let all = format!(
-        "\r\n\t {{ {stream_name} :\t{stream}\r\n, {messages_name} : [ {{ {content_name} : {escaped} ,\n {role_name} : {user} }} ] }} \n",
+    // In a stream the conversation and the scripts have no case of their own.
+    let before = if stream {
+        format!(
+            "{{ \"role\":\"system\",\"content\":\"Be brief.\"}},{{\"content\":{},\"role\":\"user\"}},{{\"role\":\"assistant\",\"content\":\"Yes.\"}},",
+            quoted(&scripts("Hello.", 400))
+        )
+    } else {
+        String::new()
+    };
+    let whole = format!(
+        "\r\n\t {{ {stream_name} :\t{stream}\r\n, {messages_name} : [ {before} {{ {content_name} : {escaped} ,\n {role_name} : {user} }} ] }} \n",
         stream_name = spelled("stream"),
         messages_name = spelled("messages"),
         content_name = spelled("content"),
         role_name = spelled("role"),
         user = spelled("user"),
     );
-    let mut verdict = good(bench, bench.with_body(all), BODY_7).await?;
-    if !verdict.checks.iter().any(crate::judge::Check::is_finding) {
-        return Ok(verdict);
-    }
-    // Which of them is it? Each by itself tells.
-    let alone = [
+    let mut parts = vec![
         (
             "members in another order",
             format!("{{\"stream\":{stream},\"messages\":[{{\"content\":{plain},\"role\":\"user\"}}]}}"),
@@ -197,17 +191,15 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             format!("{{\"messages\":[{{\"role\":{},\"content\":{escaped}}}],\"stream\":{stream}}}", spelled("user")),
         ),
     ];
-    for (what, body) in alone {
-        let mut one = good(bench, bench.with_body(body), BODY_7).await?;
-        for check in &mut one.checks {
-            check.name = format!("{} with {what}", check.name);
-        }
-        if one.checks.iter().any(crate::judge::Check::is_finding) {
-            verdict = one;
-            break;
-        }
+    if stream {
+        parts.push(("all three roles", messages(bench, 4, None, prompt)));
+        parts.push(("characters of many scripts", messages(bench, 1, None, &scripts(prompt, 400))));
     }
-    Ok(verdict)
+    let parts = parts
+        .into_iter()
+        .map(|(name, body)| (name, bench.with_body(body)))
+        .collect();
+    together(bench, BODY_7, Legal::Good, bench.with_body(whole), parts).await
 }
 
 /// A JSON string with every character escaped; those beyond the first plane as surrogate pairs.
@@ -247,8 +239,7 @@ pub(super) const OPTIONS: CodeCase = CodeCase {
 };
 
 async fn options(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
-    let plain = String::from_utf8_lossy(&bench.plain().request.body).into_owned();
-    let with = |members: &str| format!("{},{members}}}", plain.trim_end_matches('}'));
+    let with = |members: &str| with_members(bench, members).request.body;
     let user = "\"user\":\"customer-123\"";
     let model = match bench.profile.has(Fixture::ModelsOverride) {
         true => bench.profile.models_override.as_deref(),
@@ -258,20 +249,187 @@ async fn options(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let Some(model) = model else {
         return good(bench, bench.with_body(with(user)), BODY_9).await;
     };
-    let both = good(bench, bench.with_body(with(&format!("{model},{user}"))), BODY_9).await?;
-    if !both.checks.iter().any(crate::judge::Check::is_finding) {
-        return Ok(both);
+    let parts = vec![
+        ("model", bench.with_body(with(&model))),
+        ("user", bench.with_body(with(user))),
+    ];
+    let both = bench.with_body(with(&format!("{model},{user}")));
+    together(bench, BODY_9, Legal::Good, both, parts).await
+}
+
+/// BODY-8: `stream` absent.
+pub(super) const STREAM_ABSENT: CodeCase = CodeCase {
+    id: "body.stream-absent",
+    requirement: BODY_8,
+    in_stream: None,
+    also: &[],
+    why: "stream defaults to false, and stream decides, not Accept.",
+    sends: "the plain valid request without stream, with Accept: text/event-stream; where that fails, each by itself",
+    expects: "200 with JSON",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(1, 1),
+    uses_up: None,
+    http1: false,
+    run: |bench| Box::pin(stream_absent(bench)),
+};
+
+async fn stream_absent(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let body = format!(
+        "{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}]}}",
+        quoted(&bench.profile.prompt.text)
+    );
+    let accept = "text/event-stream";
+    let parts = vec![
+        ("stream absent", bench.with_body(body.clone())),
+        ("Accept: text/event-stream", bench.plain().header("Accept", accept)),
+    ];
+    let whole = bench.with_body(body).header("Accept", accept);
+    together(bench, BODY_8, Legal::Shaped, whole, parts).await
+}
+
+/// The plain body with more members behind it.
+fn with_members(bench: &Bench<'_>, members: &str) -> Ask {
+    let plain = String::from_utf8_lossy(&bench.plain().request.body).into_owned();
+    bench.with_body(format!("{},{members}}}", plain.trim_end_matches('}')))
+}
+
+/// BODY-11: fields that the documentation does not name.
+pub(super) const UNKNOWN_FIELDS: CodeCase = CodeCase {
+    id: "body.unknown-fields",
+    requirement: BODY_11,
+    in_stream: None,
+    also: &[],
+    why: "Clients send OpenAI's other parameters, and stranger things; whether they are refused is left open.",
+    sends: "temperature, a name in the message, __proto__, Messages, a number of sixty digits, all at once; where that is refused, each by itself; 1e999 by itself",
+    expects: "any answer that is no 5xx; which one is reported",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(2, 2),
+    uses_up: None,
+    http1: false,
+    run: |bench| Box::pin(unknown_fields(bench)),
+};
+
+async fn unknown_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    const PARAMETER: &str = "\"temperature\":0.5,\"n\":1";
+    const PROTO: &str = "\"__proto__\":{\"stream\":true},\"constructor\":1";
+    const CAPITAL: &str = "\"Messages\":[],\"Stream\":true";
+    const LONG_NUMBER: &str = "\"x\":123456789012345678901234567890123456789012345678901234567890";
+    let named = bench.with_body(format!(
+        "{{\"messages\":[{{\"role\":\"user\",\"content\":{},\"name\":\"Ann\"}}],{}}}",
+        quoted(&bench.profile.prompt.text),
+        stream_member(bench.mode)
+    ));
+    let mut whole = named.clone();
+    let text = String::from_utf8_lossy(&whole.request.body).into_owned();
+    whole.request.body = format!(
+        "{},{PARAMETER},{PROTO},{CAPITAL},{LONG_NUMBER}}}",
+        text.trim_end_matches('}')
+    )
+    .into_bytes();
+    let parts = vec![
+        ("parameter", with_members(bench, PARAMETER)),
+        ("in_a_message", named),
+        ("proto", with_members(bench, PROTO)),
+        ("capital", with_members(bench, CAPITAL)),
+        ("long_number", with_members(bench, LONG_NUMBER)),
+    ];
+    let mut verdict = open_together(bench, "body.unknown_field", whole, parts).await?;
+    let mut huge = with_members(bench, "\"x\":1e999");
+    huge.open = true;
+    huge.documented = false;
+    let delivery = bench.send(huge).await?;
+    let answer = delivery.answer();
+    let mut checks = stands(&answer, BODY_11);
+    for check in &mut checks {
+        "answer to a huge number".clone_into(&mut check.name);
     }
-    for (what, members) in [("model", model.as_str()), ("user", user)] {
-        let mut one = good(bench, bench.with_body(with(members)), BODY_9).await?;
-        for check in &mut one.checks {
-            check.name = format!("{} with {what}", check.name);
-        }
-        if one.checks.iter().any(crate::judge::Check::is_finding) {
-            return Ok(one);
-        }
-    }
-    Ok(both)
+    verdict.join(Verdict::of(checks, &delivery).observing("body.unknown_field.huge_number", seen(&answer)));
+    Ok(verdict)
+}
+
+/// BODY-11: characters that databases and terminals trip over.
+pub(super) const ODD_CHARACTERS: CodeCase = CodeCase {
+    id: "body.odd-characters",
+    requirement: BODY_11,
+    in_stream: None,
+    also: &[],
+    why: "Characters that databases and terminals trip over must not break the server.",
+    sends: "a content with NUL, control characters, U+200D, U+FEFF and line ends, in escapes, and with halves of surrogate pairs; where that is refused, each by itself",
+    expects: "any answer that is no 5xx; which one is reported",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(2, 2),
+    uses_up: None,
+    http1: false,
+    run: |bench| Box::pin(odd_characters(bench)),
+};
+
+async fn odd_characters(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    const ODD: [(&str, &str); 7] = [
+        ("zero", "a\\u0000b"),
+        ("control", "a\\u0001\\u001bb"),
+        ("lone_high", "a\\ud83d"),
+        ("lone_low", "\\udc00b"),
+        ("joiner", "a\\u200db"),
+        ("mark", "\\ufeffa"),
+        ("line_ends", "a\\r\\nb\\tc"),
+    ];
+    let ask = |content: &str| {
+        bench.with_body(format!(
+            "{{\"messages\":[{{\"role\":\"user\",\"content\":\"{content}\"}}],{}}}",
+            stream_member(bench.mode)
+        ))
+    };
+    // Half a pair is what strict parsers refuse: it would hide what becomes of the others.
+    let (lone, others): (Vec<_>, Vec<_>) = ODD.iter().partition(|(name, _)| name.starts_with("lone"));
+    let all: Vec<&str> = others.iter().map(|(_, content)| *content).collect();
+    let parts = others.iter().map(|(name, content)| (*name, ask(content))).collect();
+    let mut verdict = open_together(bench, "body.odd_characters", ask(&all.join(" ")), parts).await?;
+    let all: Vec<&str> = lone.iter().map(|(_, content)| *content).collect();
+    let parts = lone.iter().map(|(name, content)| (*name, ask(content))).collect();
+    verdict.join(open_together(bench, "body.odd_characters", ask(&all.join(" ")), parts).await?);
+    Ok(verdict)
+}
+
+/// BODY-11: members that stand twice.
+pub(super) const DUPLICATES: CodeCase = CodeCase {
+    id: "body.duplicates",
+    requirement: BODY_11,
+    in_stream: None,
+    also: &[],
+    why: "A member twice: readers differ in which one counts.",
+    sends: "messages and role twice, the last a good one; where that is refused, each by itself; messages twice, the first a good one",
+    expects: "any answer that is no 5xx; which one is reported",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(2, 2),
+    uses_up: None,
+    http1: false,
+    run: |bench| Box::pin(duplicates(bench)),
+};
+
+async fn duplicates(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let prompt = quoted(&bench.profile.prompt.text);
+    let good = format!("\"messages\":[{{\"role\":\"user\",\"content\":{prompt}}}]");
+    let twice = format!("\"messages\":[{{\"role\":\"robot\",\"role\":\"user\",\"content\":{prompt}}}]");
+    let ask = |members: String| bench.with_body(format!("{{{members},{}}}", stream_member(bench.mode)));
+    let parts = vec![
+        ("good_last", ask(format!("\"messages\":[],{good}"))),
+        ("role", ask(twice.clone())),
+    ];
+    let whole = ask(format!("\"messages\":[],{twice}"));
+    let mut verdict = open_together(bench, "body.duplicates", whole, parts).await?;
+    let mut first = ask(format!("{good},\"messages\":[]"));
+    first.open = true;
+    first.documented = false;
+    let delivery = bench.send(first).await?;
+    let answer = delivery.answer();
+    verdict.join(
+        Verdict::of(stands(&answer, BODY_11), &delivery).observing("body.duplicates.good_first", seen(&answer)),
+    );
+    Ok(verdict)
 }
 
 /// BODY-5, in a long conversation.
@@ -302,7 +460,7 @@ async fn many_messages(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         (24, "{\"role\":\"robot\",\"content\":\"Yes.\"}"),
         (48, "{\"role\":\"assistant\"}"),
     ] {
-        let body = messages(bench, 50, Some((place, element)));
+        let body = messages(bench, 50, Some((place, element)), &bench.profile.prompt.text);
         let delivery = bench.send(bench.with_body(body)).await?;
         let checks = Expectation::error(400, &[ErrorCode::InvalidRequest])
             .checks(&delivery.answer(), bench.mode, requirement);
@@ -330,7 +488,7 @@ pub(super) const HARD_TO_READ: CodeCase = CodeCase {
 
 async fn hard_to_read(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let plain = String::from_utf8_lossy(&bench.plain().request.body).into_owned();
-    let with = |member: &str| format!("{},{member}}}", plain.trim_end_matches('}')).into_bytes();
+    let with = |member: &str| with_members(bench, member).request.body;
     let prompt = &bench.profile.prompt.text;
     let long = format!("{prompt} {}", "word ".repeat(6_000));
     let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();

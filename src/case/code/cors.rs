@@ -103,7 +103,7 @@ pub(super) const POST: CodeCase = CodeCase {
     why: "Without the field on the answer itself the page gets an error in place of the answer.",
     sends: "the plain valid request with Origin; errors (401, 404, 400) with Origin",
     expects: "Access-Control-Allow-Origin exactly once, `*` or the origin; on errors it should be there too",
-    modes: &[Mode::Json, Mode::Stream],
+    modes: &[Mode::Json],
     needs: &[],
     cost: cost(4, 1),
     uses_up: None,

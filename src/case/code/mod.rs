@@ -14,12 +14,14 @@ mod stream;
 mod wire;
 
 use super::catalogue::{CodeCase, Cost};
+use super::data::{seen, stands};
+use super::{Ask, Bench, Inconclusive, Verdict};
+use crate::contract::{BODY_11, RequirementId};
+use crate::judge::{Check, Expectation, Legal};
 
 /// Every code case.
 pub(super) const ALL: &[&CodeCase] = &[
-    &auth::FIELD_NAMES,
-    &auth::FIELD_VALUES,
-    &auth::MANY_FIELDS,
+    &auth::FIELDS,
     &auth::TWO_FIELDS,
     &auth::LONG_KEY,
     &route::GOOD,
@@ -33,10 +35,13 @@ pub(super) const ALL: &[&CodeCase] = &[
     &cors::MANNERS,
     &body::SHAPE,
     &body::CONVERSATION,
-    &body::TEXT,
     &body::SPELLING,
     &body::OPTIONS,
+    &body::STREAM_ABSENT,
     &body::MANY_MESSAGES,
+    &body::UNKNOWN_FIELDS,
+    &body::ODD_CHARACTERS,
+    &body::DUPLICATES,
     &body::HARD_TO_READ,
     &size::SEEN,
     &size::CHUNKED,
@@ -64,4 +69,68 @@ const fn cost(requests: usize, completions: usize) -> Cost {
         requests,
         completions,
     }
+}
+
+/// Several legal liberties in one good request: one completion where all is well. Where it fails, each liberty by
+/// itself tells which one it is.
+async fn together(
+    bench: &Bench<'_>,
+    requirement: RequirementId,
+    legal: Legal,
+    whole: Ask,
+    parts: Vec<(&str, Ask)>,
+) -> Result<Verdict, Inconclusive> {
+    let expectation = Expectation::only(legal);
+    let delivery = bench.send(whole).await?;
+    let checks = expectation.checks(&delivery.answer(), bench.mode, requirement);
+    let all = Verdict::of(checks, &delivery);
+    if !all.checks.iter().any(Check::is_finding) {
+        return Ok(all);
+    }
+    for (name, ask) in parts {
+        let delivery = bench.send(ask).await?;
+        let mut checks = expectation.checks(&delivery.answer(), bench.mode, requirement);
+        if checks.iter().any(Check::is_finding) {
+            for check in &mut checks {
+                check.name = format!("{} with {name}", check.name);
+            }
+            return Ok(Verdict::of(checks, &delivery));
+        }
+    }
+    Ok(all)
+}
+
+/// The same for what is left open (BODY-11): where everything together is answered well, so is each; else each is
+/// asked by itself, and reported.
+async fn open_together(
+    bench: &Bench<'_>,
+    name: &str,
+    whole: Ask,
+    parts: Vec<(&str, Ask)>,
+) -> Result<Verdict, Inconclusive> {
+    let open = |mut ask: Ask| {
+        ask.open = true;
+        ask.documented = false;
+        ask
+    };
+    let delivery = bench.send(open(whole)).await?;
+    let answer = delivery.answer();
+    if answer.status() == Some(200) {
+        let mut verdict = Verdict::of(stands(&answer, BODY_11), &delivery);
+        for (part, _) in parts {
+            verdict = verdict.observing(&format!("{name}.{part}"), "200");
+        }
+        return Ok(verdict);
+    }
+    let mut verdict = Verdict::default();
+    for (part, ask) in parts {
+        let delivery = bench.send(open(ask)).await?;
+        let answer = delivery.answer();
+        let mut checks = stands(&answer, BODY_11);
+        for check in &mut checks {
+            check.name = format!("answer to {}", part.replace('_', " "));
+        }
+        verdict.join(Verdict::of(checks, &delivery).observing(&format!("{name}.{part}"), seen(&answer)));
+    }
+    Ok(verdict)
 }

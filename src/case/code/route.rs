@@ -169,11 +169,11 @@ pub(super) const ENCODED_ID: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "RFC 3986 §6.2.2.2 has an encoded letter mean the letter; few routers are asked.",
-    sends: "the main bot's id with its first character percent-encoded",
+    sends: "a bad body to the main bot's id with its first character percent-encoded",
     expects: "any answer that is no 5xx; which one is reported",
     modes: &[Mode::Json],
     needs: &[],
-    cost: cost(1, 1),
+    cost: cost(1, 0),
     uses_up: None,
     http1: false,
     run: |bench| Box::pin(encoded_id(bench)),
@@ -186,7 +186,8 @@ async fn encoded_id(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         Some(first) if first.is_ascii() => format!("%{:02X}{}", first as u32, chars.as_str()),
         _ => id.clone(),
     };
-    let mut ask = bench.plain();
+    // A body that is 400 tells whether the route was found, without a completion.
+    let mut ask = bench.with_body("{\"messages\":[],\"stream\":false}");
     ask.request.target = format!("{}{}", bench.profile.target.base_path(), chat_path(&encoded));
     ask.documented = false;
     ask.open = true;

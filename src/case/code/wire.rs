@@ -230,11 +230,11 @@ pub(super) const PIECES: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "Networks cut requests where they like; a server that reads once reads half.",
-    sends: "the plain valid request byte by byte; cut at every line end and between head and body; cut inside escapes and characters of its body; a request that is 404 cut in each of its first bytes",
+    sends: "the plain valid request cut at every line end, between head and body and inside escapes and characters of its body (JSON), or byte by byte (stream); a request that is 404 byte by byte; one that is 400 in chunks of two bytes",
     expects: "the same answers as in one piece",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
-    cost: cost(4, 2),
+    cost: cost(3, 1),
     uses_up: None,
     http1: true,
     run: |bench| Box::pin(pieces(bench)),
@@ -250,30 +250,23 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         pause: Duration::from_millis(1),
     };
     let good = Expectation::only(Legal::Good);
-    if stream {
-        let delivery = bench.send(cut_up(bench, bench.with_body(body))).await?;
+    let ask = match bench.mode {
+        Mode::Json => cut_up(bench, bench.with_body(body)),
+        Mode::Stream => bench.with_body(body).pieces(every.clone()),
+    };
+    let delivery = bench.send(ask).await?;
+    verdict.join(Verdict::of(
+        good.checks(&delivery.answer(), bench.mode, WIRE_4),
+        &delivery,
+    ));
+    if !stream {
+        let unknown = made_up_bot(&bench.profile.bots.main.id);
+        let refused = bench.send(bench.plain().bot_id(bench.profile, &unknown).pieces(every)).await?;
         verdict.join(Verdict::of(
-            good.checks(&delivery.answer(), bench.mode, WIRE_4),
-            &delivery,
-        ));
-    } else {
-        let delivery = bench.send(bench.with_body(body.clone()).pieces(every.clone())).await?;
-        verdict.join(Verdict::of(
-            good.checks(&delivery.answer(), bench.mode, WIRE_4),
-            &delivery,
-        ));
-        let delivery = bench.send(cut_up(bench, bench.with_body(body))).await?;
-        verdict.join(Verdict::of(
-            good.checks(&delivery.answer(), bench.mode, WIRE_4),
-            &delivery,
+            Expectation::error(404, &[ErrorCode::BotNotFound]).checks(&refused.answer(), bench.mode, WIRE_4),
+            &refused,
         ));
     }
-    let unknown = made_up_bot(&bench.profile.bots.main.id);
-    let refused = bench.send(bench.plain().bot_id(bench.profile, &unknown).pieces(every)).await?;
-    verdict.join(Verdict::of(
-        Expectation::error(404, &[ErrorCode::BotNotFound]).checks(&refused.answer(), bench.mode, WIRE_4),
-        &refused,
-    ));
     let mut chunked = bench.with_body(format!("{{\"messages\":[],\"stream\":{stream}}}")).pieces(Pieces::Every {
         size: 3,
         pause: Duration::from_millis(1),
