@@ -88,8 +88,11 @@ pub(super) struct Change {
     pub(super) body: Option<String>,
     /// The body, in hexadecimal: for bytes that no text can hold.
     pub(super) body_hex: Option<String>,
-    /// White space is put in after the body's first byte until it has so many bytes.
+    /// White space is put in until the body has so many bytes: after its first byte, or where `pad_at` says.
     pub(super) pad_to: Option<usize>,
+    /// Where the white space goes.
+    #[serde(default)]
+    pub(super) pad_at: PadAt,
     /// The body is sent in chunks of so many bytes.
     pub(super) chunked: Option<usize>,
 }
@@ -133,6 +136,9 @@ impl KeyChange {
                 KeyForm::OtherTail => " with another second half",
                 KeyForm::OneOff => " with another last character",
                 KeyForm::HalfCut => " cut in half",
+                KeyForm::Reversed => " read backwards",
+                KeyForm::Upper => " in capitals",
+                KeyForm::Lower => " in lower case",
             });
         }
         if let Some(count) = self.cut {
@@ -157,6 +163,9 @@ enum KeyForm {
     OtherTail,
     OneOff,
     HalfCut,
+    Reversed,
+    Upper,
+    Lower,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -174,7 +183,7 @@ pub(super) enum BotForm {
     FirstOff,
 }
 
-/// An expectation as files have it: `"good"`, `"shaped"`, one answer, or several.
+/// An expectation as files have it: `"good"`, one answer, or several.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Expect {
@@ -193,10 +202,8 @@ pub(super) enum ExpectAny {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ExpectWord {
-    /// A 200 with an answer of the agent.
+    /// A 200 with an answer of the agent, in the shape that the mode asks for.
     Good,
-    /// The same, in the shape that the mode asks for.
-    Shaped,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -259,7 +266,6 @@ impl Expect {
         };
         let word = |word: ExpectWord| match word {
             ExpectWord::Good => Legal::Good,
-            ExpectWord::Shaped => Legal::Shaped,
         };
         match self {
             Expect::Word(w) => Ok(vec![word(*w)]),
@@ -364,7 +370,7 @@ impl Told {
             ask = ask.body(unhex(hex).map_err(Inconclusive)?);
         }
         if let Some(size) = change.pad_to {
-            pad(&mut ask.request.body, size);
+            pad_at(&mut ask.request.body, size, change.pad_at);
         }
         if let Some(size) = change.chunked {
             ask.request.framing = BodyFraming::Chunked(size);
@@ -389,9 +395,10 @@ impl Told {
         key = match wanted.form {
             None => key,
             Some(KeyForm::MadeUp) => made_up_key(&key),
-            Some(KeyForm::OtherCase) => key
-                .other_case()
-                .ok_or_else(|| Inconclusive("the valid key has no letters to change the case of".to_owned()))?,
+            Some(KeyForm::OtherCase) => key.other_case().ok_or_else(no_letters)?,
+            Some(KeyForm::Upper) => key.in_case(true).ok_or_else(no_letters)?,
+            Some(KeyForm::Lower) => key.in_case(false).ok_or_else(no_letters)?,
+            Some(KeyForm::Reversed) => key.reversed(),
             Some(KeyForm::OtherHead) => key.other_head(),
             Some(KeyForm::OtherTail) => key.other_tail(),
             Some(KeyForm::OneOff) => key.one_off(),
@@ -464,6 +471,10 @@ impl Told {
     }
 }
 
+fn no_letters() -> Inconclusive {
+    Inconclusive("the valid key has no letters whose case would change".to_owned())
+}
+
 /// What an open clause asks of any answer: no 5xx, no connection broken off.
 pub(super) fn stands(answer: &Answer<'_>, requirement: RequirementId) -> Vec<Check> {
     let expected = "any answer that is no 5xx";
@@ -501,11 +512,33 @@ fn repeated(text: &str) -> String {
     }
 }
 
+/// Where white space goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PadAt {
+    /// Before the body.
+    Start,
+    /// After its first byte, inside the object.
+    #[default]
+    Inside,
+    /// After the body.
+    End,
+}
+
 /// Puts JSON white space in after the first byte, until the body has so many bytes.
 pub(super) fn pad(body: &mut Vec<u8>, size: usize) {
+    pad_at(body, size, PadAt::Inside);
+}
+
+fn pad_at(body: &mut Vec<u8>, size: usize, place: PadAt) {
     if body.len() < size && !body.is_empty() {
+        let at = match place {
+            PadAt::Start => 0,
+            PadAt::Inside => 1,
+            PadAt::End => body.len(),
+        };
         let spaces = vec![b' '; size - body.len()];
-        body.splice(1..1, spaces);
+        body.splice(at..at, spaces);
     }
 }
 

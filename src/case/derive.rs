@@ -168,6 +168,35 @@ impl Key {
         })
     }
 
+    /// The key in capitals or in lower case, after the prefix; `None` where that changes nothing.
+    pub fn in_case(&self, upper: bool) -> Option<Key> {
+        let (prefix, rest) = split(self.expose());
+        let (spelled, sets) = if upper {
+            (rest.to_ascii_uppercase(), "a-z A-Z")
+        } else {
+            (rest.to_ascii_lowercase(), "A-Z a-z")
+        };
+        (spelled != rest).then(|| {
+            self.derived(
+                format!("{prefix}{spelled}"),
+                format!("{prefix}$(printf %s \"${{{}#{prefix}}}\" | tr {sets})", self.variable()),
+            )
+        })
+    }
+
+    /// The key with what follows the prefix read backwards; one character is changed where that is the same.
+    pub fn reversed(&self) -> Key {
+        let (prefix, rest) = split(self.expose());
+        let reversed: String = rest.chars().rev().collect();
+        if reversed == rest {
+            return self.one_off();
+        }
+        self.derived(
+            format!("{prefix}{reversed}"),
+            format!("{prefix}$(printf %s \"${{{}#{prefix}}}\" | rev)", self.variable()),
+        )
+    }
+
     /// The key behind another prefix.
     pub fn with_prefix(&self, other: &str) -> Key {
         let (prefix, rest) = split(self.expose());

@@ -156,7 +156,7 @@ impl<'a> Carrier<'a> {
         let deadline = self.answer_deadline(ask);
         let flight = self
             .transport_for(ask)
-            .start(ask.request.clone(), ask.pieces.clone(), deadline)
+            .start(ask.request.clone(), ask.pieces.clone(), beyond(deadline))
             .await;
         let exchange = self.read(flight, ask.mode, deadline).await.0;
         if exchange.head.is_none() && exchange.end == End::TimedOut {
@@ -199,9 +199,9 @@ impl<'a> Carrier<'a> {
             Mode::Json => return self.read_json(flight, deadline).await,
         };
         let until = Deadline::after(patience);
-        flight.read_until(|progress| progress.ended, until.min(deadline)).await;
+        flight.read_until(|progress| progress.ended, until).await;
         if flight.progress().ended {
-            return flight.finish(deadline).await;
+            return flight.finish(until).await;
         }
         if patience > END_AFTER_DONE {
             self.never_ends.store(true, Ordering::Relaxed);
@@ -424,6 +424,11 @@ impl<'a> Carrier<'a> {
     }
 }
 
+/// When a flight is over by itself: what comes after `[DONE]` is watched a little longer than the answer.
+fn beyond(deadline: Deadline) -> Deadline {
+    Deadline::after(deadline.left() + NEVER_ENDS * 2)
+}
+
 /// The lower of two rates.
 fn slower(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     match (a, b) {
@@ -496,7 +501,7 @@ impl Courier for Carrier<'_> {
             let deadline = self.answer_deadline(&ask);
             let mut flight = self
                 .transport_for(&ask)
-                .start(ask.request.clone(), ask.pieces.clone(), deadline)
+                .start(ask.request.clone(), ask.pieces.clone(), beyond(deadline))
                 .await;
             flight
                 .read_until(|progress| progress.head.is_some() || progress.ended, deadline)

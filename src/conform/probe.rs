@@ -4,6 +4,7 @@
 use super::carrier::Carrier;
 use crate::case::{Ask, Courier as _, Delivery};
 use crate::contract::{BODY_8, ROUTE_1, RequirementId};
+use crate::judge::rules::shape;
 use crate::judge::{Answer, Check, Expectation, Legal, Mode};
 use crate::wire::End;
 
@@ -52,8 +53,16 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
     if status != 200 {
         return wrong(carrier, delivery).await;
     }
+    if let Some(check) = shape(&answer, Mode::Json) {
+        return Probed::Wrong {
+            says: format!("plain valid requests get the wrong shape: {}", answer.summary()),
+            requirement: BODY_8,
+            checks: vec![check],
+            delivery: Box::new(delivery),
+        };
+    }
     // A 200 that is no JSON at all, or is never whole: REPLY-1 or WIRE-1 tell of it, once.
-    let readable = answer.json().is_ok() || delivery.exchange.end == End::Complete && answer.says_stream();
+    let readable = answer.json().is_ok();
     if !readable && !nearly_json(&answer) {
         return Probed::Wrong {
             says: format!("plain valid requests get an answer that can't be read: {}", answer.summary()),
@@ -123,7 +132,7 @@ async fn wrong(carrier: &Carrier<'_>, delivery: Delivery) -> Probed {
             };
         }
     }
-    let checks = Expectation::only(Legal::Good).checks(&answer, Mode::Json, ROUTE_1);
+    let checks = Expectation::only(Legal::Answered).checks(&answer, Mode::Json, ROUTE_1);
     Probed::Wrong {
         says: format!("plain valid requests get a wrong answer: {summary}"),
         requirement: ROUTE_1,

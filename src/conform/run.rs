@@ -6,6 +6,7 @@ use super::select::{missing, wanted, wants};
 use super::{Options, finish};
 use crate::case::{Bench, Case, Catalogue, Courier as _, Delivery, Inconclusive, Verdict, reproduce};
 use crate::contract::{FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
+use crate::judge::rules::shape;
 use crate::judge::{Check, Mode};
 use crate::profile::{HttpVersion, Profile};
 use crate::record::{Ended, Event, Evidence, Outcome, Record, TestResult, judged};
@@ -304,7 +305,7 @@ impl<'r> Run<'r> {
                     skipped.push(unrun(case, mode, Outcome::Skip, why));
                 } else if let (Mode::Stream, Some(why)) = (mode, &stream)
                     && case.cost().completions > 0
-                    && case.id() != "route.good"
+                    && !matches!(case.id(), "route.good" | "body.shape")
                 {
                     skipped.push(unrun(case, mode, Outcome::Inconclusive, why.clone()));
                 } else {
@@ -336,7 +337,11 @@ impl<'r> Run<'r> {
             () = gently(self.options) => return None,
         };
         match good {
-            Ok(delivery) if delivery.status() == Some(200) => None,
+            Ok(delivery)
+                if delivery.status() == Some(200) && shape(&delivery.answer(), Mode::Stream).is_none() =>
+            {
+                None
+            }
             Ok(delivery) => Some(format!(
                 "the plain stream gets a wrong answer ({}): see route.good.stream",
                 said(&delivery.exchange)

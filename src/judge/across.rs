@@ -13,8 +13,6 @@ pub struct Across {
 
 #[derive(Debug)]
 struct Seen {
-    /// The id that most of its chunks have.
-    main: String,
     /// Every id in it, once.
     ids: Vec<String>,
     text: String,
@@ -51,9 +49,9 @@ impl Across {
                 )
             }
         };
-        let Some(main) = most_frequent(&ids) else {
+        if ids.is_empty() {
             return;
-        };
+        }
         let mut distinct: Vec<String> = Vec::new();
         for id in ids {
             if !distinct.contains(&id) {
@@ -61,7 +59,6 @@ impl Across {
             }
         }
         self.answers.push(Seen {
-            main,
             ids: distinct,
             text,
             word,
@@ -91,9 +88,12 @@ impl Across {
     /// What the run as a whole breaks; each finding with the tag of the answer that shows it.
     pub fn findings(&self) -> Vec<(Check, usize)> {
         let mut found = Vec::new();
+        // Who owns an id: answers that have only one tell whether the target gives each its own.
         let mut owners: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, seen) in self.answers.iter().enumerate() {
-            owners.entry(&seen.main).or_default().push(index);
+            if let [only] = seen.ids.as_slice() {
+                owners.entry(only).or_default().push(index);
+            }
         }
         let shared = owners.values().find(|owners| owners.len() > 1);
         if let Some(owners) = shared {
@@ -103,28 +103,12 @@ impl Across {
                     REPLY_2,
                     "unique id",
                     "an id of its own for each answer",
-                    format!("{} answers have the id {:?}", owners.len(), seen.main),
+                    format!("{} answers have the id {:?}", owners.len(), seen.ids[0]),
                 ),
                 seen.tag,
             ));
         } else {
-            for (index, seen) in self.answers.iter().enumerate() {
-                let foreign = seen
-                    .ids
-                    .iter()
-                    .find(|id| owners.get(id.as_str()).is_some_and(|owners| !owners.contains(&index)));
-                if let Some(id) = foreign {
-                    found.push((
-                        Check::violation(
-                            STREAM_9,
-                            "id",
-                            "chunks of this answer only",
-                            format!("a chunk with the id of another answer, {id:?}"),
-                        ),
-                        seen.tag,
-                    ));
-                }
-            }
+            found.extend(self.mixed());
         }
         found.extend(self.words());
         if self.places.len() > 1 {
@@ -141,6 +125,30 @@ impl Across {
             ));
         }
         found
+    }
+
+    /// STREAM-9 by id: a stream whose id changes to one that another answer has too.
+    fn mixed(&self) -> Vec<(Check, usize)> {
+        let mut holders: HashMap<&str, usize> = HashMap::new();
+        for seen in &self.answers {
+            for id in &seen.ids {
+                *holders.entry(id).or_default() += 1;
+            }
+        }
+        self.answers
+            .iter()
+            .filter(|seen| seen.ids.len() > 1)
+            .filter_map(|seen| {
+                let id = seen.ids.iter().find(|id| holders[id.as_str()] > 1)?;
+                let check = Check::violation(
+                    STREAM_9,
+                    "id",
+                    "chunks of this answer only",
+                    format!("two ids, and another answer has {id:?} too"),
+                );
+                Some((check, seen.tag))
+            })
+            .collect()
     }
 
     /// STREAM-9 by text: on a target that repeats the words of its prompts, no other prompt's word may appear.
@@ -173,15 +181,4 @@ impl Across {
             })
             .collect()
     }
-}
-
-fn most_frequent(ids: &[String]) -> Option<String> {
-    let mut best: Option<(&String, usize)> = None;
-    for id in ids {
-        let count = ids.iter().filter(|other| *other == id).count();
-        if best.is_none_or(|(_, most)| count > most) {
-            best = Some((id, count));
-        }
-    }
-    best.map(|(id, _)| id.clone())
 }

@@ -1,10 +1,10 @@
 //! Ambient rules: what holds of every answer, whatever case asked for it. Their findings stand under their own
 //! requirement, in a result of their own.
 
-use super::rules::{error, limit, reply, stream, wire};
+use super::rules::{error, limit, reply, shape, stream, wire};
 use super::{Answer, Check, Mode};
 use crate::contract::{
-    AUTH_11, ERROR_1, ERROR_2, ErrorCode, FAULT_3, LIMIT_2, REPLY_1, REPLY_2, REPLY_3, REPLY_4,
+    AUTH_11, BODY_8, ERROR_1, ERROR_2, ErrorCode, FAULT_3, LIMIT_2, REPLY_1, REPLY_2, REPLY_3, REPLY_4,
     REPLY_5, REPLY_6, RequirementId, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6,
     STREAM_7, STREAM_8, STREAM_9, WIRE_1, WIRE_6,
 };
@@ -28,6 +28,7 @@ macro_rules! ambient {
 }
 
 ambient! {
+    "body.shape-of-answers" BODY_8 "Whatever else a request has in it, stream decides on the shape of its answer.";
     "auth.challenge" AUTH_11 "A client that is refused learns from WWW-Authenticate how to authenticate.";
     "reply.media-type" REPLY_1 "A client decides by the Content-Type how to read a body.";
     "reply.id" REPLY_2 "Clients log and look up answers by their id.";
@@ -75,6 +76,8 @@ pub fn ambient(answer: &Answer<'_>, looked: &Looked<'_>) -> (Vec<RequirementId>,
     seen.extend([WIRE_1, WIRE_6]);
     found.extend(wire::findings(answer));
     if status == 200 && looked.documented {
+        seen.push(BODY_8);
+        found.extend(shape(answer, looked.mode));
         match looked.mode {
             Mode::Json => {
                 seen.extend([REPLY_1, REPLY_2, REPLY_3, REPLY_4, REPLY_5, REPLY_6]);

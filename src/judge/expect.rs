@@ -16,10 +16,10 @@ pub enum Legal {
     },
     /// A bare status, whatever the body.
     Status(u16),
-    /// A 200 that carries an answer of the agent.
+    /// A 200 that carries an answer of the agent, in whatever shape.
+    Answered,
+    /// A 200 that carries an answer of the agent, in the shape that the mode asks for (BODY-8).
     Good,
-    /// A 200 in the shape that the mode asks for (BODY-8).
-    Shaped,
 }
 
 /// What a request may be answered.
@@ -54,7 +54,7 @@ impl Expectation {
             .iter()
             .map(|legal| match legal {
                 Legal::Error { status, .. } | Legal::Status(status) => *status,
-                Legal::Good | Legal::Shaped => 200,
+                Legal::Good | Legal::Answered => 200,
             })
             .collect()
     }
@@ -127,8 +127,8 @@ fn describe(legal: &[Legal]) -> String {
                     .join(" or ")
             ),
             Legal::Status(status) => status.to_string(),
-            Legal::Good => "200 with an answer of the agent".to_owned(),
-            Legal::Shaped => "200 in the shape that stream asks for".to_owned(),
+            Legal::Answered => "200 with an answer of the agent".to_owned(),
+            Legal::Good => "200 with an answer of the agent, in the shape that stream asks for".to_owned(),
         })
         .collect::<Vec<_>>()
         .join(", or ")
@@ -155,14 +155,9 @@ fn matches(legal: &Legal, answer: &Answer<'_>, mode: Mode) -> bool {
                         .iter()
                         .any(|named| codes.contains(&named.code)))
         }
-        Legal::Good => answer.status() == Some(200) && is_answer(answer),
-        Legal::Shaped => {
-            answer.status() == Some(200)
-                && match mode {
-                    Mode::Json => !answer.says_stream() && answer.json().is_ok(),
-                    Mode::Stream => answer.says_stream() || !answer.stream().events.is_empty(),
-                }
-                && is_answer(answer)
+        Legal::Answered => answer.status() == Some(200) && is_answer(answer),
+        Legal::Good => {
+            answer.status() == Some(200) && super::rules::shape(answer, mode).is_none() && is_answer(answer)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
 use crate::case::{Ask, Bench, Inconclusive, Key, Verdict};
 use crate::contract::{AUTH_5, AUTH_9, AUTH_10};
-use crate::judge::{Legal, Mode};
+use crate::judge::{Check, Mode};
 use crate::wire::Headers;
 
 /// AUTH-10: how fields are written.
@@ -38,7 +38,81 @@ async fn fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("white space around values", spaced(plain())),
         ("40 fields", many(plain())),
     ];
-    together(bench, AUTH_10, Legal::Good, many(spaced(names)), parts).await
+    together(bench, AUTH_10, many(spaced(names)), parts).await
+}
+
+/// AUTH-10, in what costs nothing: a body that is 400 tells whether the key was read.
+pub(super) const FIELDS_FREE: CodeCase = CodeCase {
+    id: "auth.field-forms",
+    requirement: AUTH_10,
+    in_stream: None,
+    also: &[],
+    why: "There are more ways to write the same field than any one client uses.",
+    sends: "an invalid body with Authorization in mixed case, first, last, without white space before its value, with a tab, spaces or both before or after it, and with its name in capitals",
+    expects: "the same answer as to that body with the field as usual",
+    modes: &[Mode::Json],
+    needs: &[],
+    cost: cost(10, 0),
+    uses_up: None,
+    http1: true,
+    run: |bench| Box::pin(field_forms(bench)),
+};
+
+async fn field_forms(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    let bad = || with_framing(bench.with_body("{\"messages\":[],\"stream\":false}"), bench);
+    let usual = bench.send(bad()).await?;
+    let expected = seen(&usual.answer());
+    let value = |before: &str, after: &str| {
+        let mut ask = bad();
+        for (name, value) in &mut ask.request.headers.0 {
+            if name.eq_ignore_ascii_case("authorization") {
+                *value = [before.as_bytes(), value, after.as_bytes()].concat();
+            }
+        }
+        ask
+    };
+    let named = |spelled: &str| {
+        let mut ask = bad();
+        for (name, _) in &mut ask.request.headers.0 {
+            if name.eq_ignore_ascii_case("authorization") {
+                spelled.clone_into(name);
+            }
+        }
+        ask
+    };
+    let moved = |first: bool| {
+        let mut ask = bad();
+        let fields = &mut ask.request.headers.0;
+        if let Some(at) = fields.iter().position(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            let field = fields.remove(at);
+            fields.insert(if first { 0 } else { fields.len() }, field);
+        }
+        ask
+    };
+    let forms = vec![
+        ("in lower case", named("authorization")),
+        ("in capitals", named("AUTHORIZATION")),
+        ("in mixed case", named("aUTHORIZATIOn")),
+        ("as the first field", moved(true)),
+        ("as the last field", moved(false)),
+        ("with a tab before its value", value("\t", "")),
+        ("with spaces before its value", value("   ", "")),
+        ("with a space after its value", value("", " ")),
+        ("with a tab after its value", value("", "\t")),
+    ];
+    let mut verdict = Verdict::default();
+    for (name, ask) in forms {
+        let delivery = bench.send(ask).await?;
+        let actual = seen(&delivery.answer());
+        let name = format!("Authorization {name}");
+        let check = if actual == expected {
+            Check::pass(AUTH_10, name, expected.clone(), actual)
+        } else {
+            Check::violation(AUTH_10, name, expected.clone(), actual)
+        };
+        verdict.join(Verdict::of(vec![check], &delivery));
+    }
+    Ok(verdict)
 }
 
 /// Host and Content-Length written out, so that a case can spell them and move them.
@@ -93,6 +167,7 @@ fn many(mut ask: Ask) -> Ask {
     for (name, value) in ordinary {
         ask.request.headers.push(name, value);
     }
+    ask.request.headers.push("Cookie", format!("session={}", "c".repeat(1_200)));
     let mut number = 0;
     while ask.request.headers.0.len() < FIELDS {
         number += 1;
@@ -171,7 +246,7 @@ async fn long_key(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut checks = stands(&answer, AUTH_9);
     // It is no key of anybody's: whatever else is open, it does not open the door.
     if answer.status() == Some(200) {
-        checks = vec![crate::judge::Check::violation(
+        checks = vec![Check::violation(
             AUTH_5,
             "status",
             "400, 401 or 431",

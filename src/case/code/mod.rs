@@ -22,6 +22,7 @@ use crate::judge::{Check, Expectation, Legal};
 /// Every code case.
 pub(super) const ALL: &[&CodeCase] = &[
     &auth::FIELDS,
+    &auth::FIELDS_FREE,
     &auth::TWO_FIELDS,
     &auth::LONG_KEY,
     &route::GOOD,
@@ -35,6 +36,7 @@ pub(super) const ALL: &[&CodeCase] = &[
     &cors::MANNERS,
     &body::SHAPE,
     &body::CONVERSATION,
+    &body::TEXT,
     &body::SPELLING,
     &body::OPTIONS,
     &body::STREAM_ABSENT,
@@ -76,11 +78,10 @@ const fn cost(requests: usize, completions: usize) -> Cost {
 async fn together(
     bench: &Bench<'_>,
     requirement: RequirementId,
-    legal: Legal,
     whole: Ask,
     parts: Vec<(&str, Ask)>,
 ) -> Result<Verdict, Inconclusive> {
-    let expectation = Expectation::only(legal);
+    let expectation = Expectation::only(Legal::Good);
     let delivery = bench.send(whole).await?;
     let checks = expectation.checks(&delivery.answer(), bench.mode, requirement);
     let all = Verdict::of(checks, &delivery);

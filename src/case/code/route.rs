@@ -28,7 +28,7 @@ pub(super) const GOOD: CodeCase = CodeCase {
 
 async fn good(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let delivery = bench.courier.good(bench.mode).await?;
-    let checks = Expectation::only(Legal::Good).checks(&delivery.answer(), bench.mode, ROUTE_1);
+    let checks = Expectation::only(Legal::Answered).checks(&delivery.answer(), bench.mode, ROUTE_1);
     Ok(Verdict::of(checks, &delivery))
 }
 

@@ -26,11 +26,11 @@ pub(super) const SEEN: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "100KB is 100,000 bytes to some and 102,400 to others; both are legal, and worth knowing.",
-    sends: "invalid bodies of 100,001, 102,400 and 102,401 bytes",
-    expects: "400 or 413; which size is the first to be refused for its size is reported",
-    modes: &[Mode::Json],
+    sends: "invalid bodies of 100,000, 100,001, 102,400 and 102,401 bytes",
+    expects: "400 to the first, then 400 or 413; which size is the first to be refused for its size is reported",
+    modes: &[Mode::Json, Mode::Stream],
     needs: &[],
-    cost: cost(3, 0),
+    cost: cost(4, 0),
     uses_up: None,
     http1: false,
     run: |bench| Box::pin(limit_seen(bench)),
@@ -39,6 +39,14 @@ pub(super) const SEEN: CodeCase = CodeCase {
 async fn limit_seen(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let mut limit = "over 102400".to_owned();
+    let within = bench.send(padded(bad(bench), size::ALWAYS_ACCEPTED)).await?;
+    let answer = within.answer();
+    let expected = "400 for what is wrong in it: 100,000 bytes are within the limit";
+    let check = match answer.status() {
+        Some(400) => Check::pass(SIZE_1, "status", expected, "400"),
+        _ => Check::violation(SIZE_1, "status", expected, answer.summary()),
+    };
+    verdict.join(Verdict::of(vec![check], &within));
     for (body, below) in [
         (size::ALWAYS_ACCEPTED + 1, "100000"),
         (size::BINARY_LIMIT, "between 100001 and 102399"),
@@ -84,7 +92,8 @@ pub(super) const CHUNKED: CodeCase = CodeCase {
 async fn chunked(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let ask = |bytes: usize| {
         let mut ask = padded(bench.plain(), bytes);
-        ask.request.framing = BodyFraming::Chunked(4_096);
+        // Small chunks: their framing is a tenth of the bytes on the wire, and no part of the body.
+        ask.request.framing = BodyFraming::Chunked(100);
         ask
     };
     let mut verdict = Verdict::default();
@@ -138,7 +147,7 @@ pub(super) const REFUSAL: CodeCase = CodeCase {
     expects: "413 request_too_large that can be read; the connection then closed or in step",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
-    cost: cost(6, 0),
+    cost: cost(15, 0),
     uses_up: None,
     http1: true,
     run: |bench| Box::pin(refusal(bench)),
@@ -170,11 +179,16 @@ fn readable(delivery: &Delivery, bytes: usize) -> Verdict {
 
 /// After a refusal the connection is closed or in step: the next answer on it belongs to the next request.
 async fn in_step_after(bench: &Bench<'_>, bytes: usize) -> Result<Verdict, Inconclusive> {
+    let mut verdict = in_step_after_this(bench, padded(bench.plain(), bytes)).await?;
+    let mut chunked = padded(bench.plain(), bytes);
+    chunked.request.framing = BodyFraming::Chunked(4_096);
+    verdict.join(in_step_after_this(bench, chunked).await?);
+    Ok(verdict)
+}
+
+async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inconclusive> {
     let mut connection = bench.courier.connect().await?;
-    let first = bench
-        .courier
-        .on(&mut connection, padded(bench.plain(), bytes))
-        .await;
+    let first = bench.courier.on(&mut connection, ask).await;
     if first.exchange.protocol != Protocol::Http1 || !first.exchange.reusable || first.status() != Some(413) {
         return Ok(Verdict::default());
     }
