@@ -130,7 +130,12 @@ impl Ask {
             word: None,
             open: false,
         };
-        let key = profile.bots.main.key.as_ref().unwrap_or(&profile.keys.valid);
+        let key = profile
+            .bots
+            .main
+            .key
+            .as_ref()
+            .unwrap_or(&profile.keys.valid);
         ask.key(Key::named(key))
     }
 

@@ -158,7 +158,8 @@ impl Verdict {
 
     /// Takes over another verdict's checks and observations, and its exchange where it is the one with findings.
     pub fn join(&mut self, other: Verdict) {
-        let worse = other.checks.iter().any(Check::is_finding) && !self.checks.iter().any(Check::is_finding);
+        let worse = other.checks.iter().any(Check::is_finding)
+            && !self.checks.iter().any(Check::is_finding);
         if worse || self.shown.is_none() {
             self.shown = other.shown;
         }

@@ -13,12 +13,30 @@ use std::path::Path;
 
 /// The data cases that come with the program.
 const FILES: &[(&str, &str)] = &[
-    ("auth.toml", include_str!("../../scenarios/conform/auth.toml")),
-    ("route.toml", include_str!("../../scenarios/conform/route.toml")),
-    ("order.toml", include_str!("../../scenarios/conform/order.toml")),
-    ("body.toml", include_str!("../../scenarios/conform/body.toml")),
-    ("size.toml", include_str!("../../scenarios/conform/size.toml")),
-    ("fault.toml", include_str!("../../scenarios/conform/fault.toml")),
+    (
+        "auth.toml",
+        include_str!("../../scenarios/conform/auth.toml"),
+    ),
+    (
+        "route.toml",
+        include_str!("../../scenarios/conform/route.toml"),
+    ),
+    (
+        "order.toml",
+        include_str!("../../scenarios/conform/order.toml"),
+    ),
+    (
+        "body.toml",
+        include_str!("../../scenarios/conform/body.toml"),
+    ),
+    (
+        "size.toml",
+        include_str!("../../scenarios/conform/size.toml"),
+    ),
+    (
+        "fault.toml",
+        include_str!("../../scenarios/conform/fault.toml"),
+    ),
 ];
 
 /// What a case costs at most, where nothing goes wrong.
@@ -237,10 +255,14 @@ impl Catalogue {
         for (name, text) in FILES {
             match read(name, text, None) {
                 Ok(cases) => catalogue.cases.extend(cases),
-                Err(errors) => panic!("an embedded case file is sound, a test reads each: {errors:?}"),
+                Err(errors) => {
+                    panic!("an embedded case file is sound, a test reads each: {errors:?}")
+                }
             }
         }
-        catalogue.cases.extend(code::ALL.iter().map(|case| case.case()));
+        catalogue
+            .cases
+            .extend(code::ALL.iter().map(|case| case.case()));
         catalogue.sort();
         catalogue
     }
@@ -259,11 +281,15 @@ impl Catalogue {
                 help: Some("give a folder with case files that end in .toml".to_owned()),
             }]
         };
-        let entries = std::fs::read_dir(dir).map_err(|error| in_dir(format!("can't be read: {error}")))?;
+        let entries =
+            std::fs::read_dir(dir).map_err(|error| in_dir(format!("can't be read: {error}")))?;
         let mut files: Vec<_> = entries
             .filter_map(Result::ok)
             .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "toml")
+            })
             .collect();
         files.sort();
         if files.is_empty() {
@@ -314,8 +340,11 @@ impl Catalogue {
     }
 
     fn sort(&mut self) {
-        self.cases
-            .sort_by(|a, b| a.requirement.cmp(&b.requirement).then_with(|| a.id.cmp(&b.id)));
+        self.cases.sort_by(|a, b| {
+            a.requirement
+                .cmp(&b.requirement)
+                .then_with(|| a.id.cmp(&b.id))
+        });
     }
 }
 
@@ -384,7 +413,11 @@ fn read(name: &str, text: &str, file: Option<&str>) -> Result<Vec<Case>, Vec<Cas
             }
         }
     }
-    if errors.is_empty() { Ok(cases) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(cases)
+    } else {
+        Err(errors)
+    }
 }
 
 fn at(
@@ -413,7 +446,10 @@ fn from_data(data: &DataCase, file: Option<&str>) -> Result<Vec<Case>, String> {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
     };
     if !valid(&data.id) || data.id.ends_with(".stream") {
-        return Err("an id has lower-case letters, digits, `-` and `.`, and does not end in .stream".to_owned());
+        return Err(
+            "an id has lower-case letters, digits, `-` and `.`, and does not end in .stream"
+                .to_owned(),
+        );
     }
     let requirement = |name: &str| {
         RequirementId::parse(name)
@@ -511,7 +547,10 @@ fn sends(told: &Told) -> String {
     }
     match &change.authorization {
         Some(super::data::TextOrFalse::Text(text)) => {
-            parts.push(format!("Authorization: {}", text.replace("{variant}", &variant)));
+            parts.push(format!(
+                "Authorization: {}",
+                text.replace("{variant}", &variant)
+            ));
         }
         Some(super::data::TextOrFalse::False(_)) => parts.push("no Authorization".to_owned()),
         None => {}
@@ -523,10 +562,16 @@ fn sends(told: &Told) -> String {
         });
     }
     if let Some(method) = &change.method {
-        parts.push(format!("the method {}", method.replace("{variant}", &variant)));
+        parts.push(format!(
+            "the method {}",
+            method.replace("{variant}", &variant)
+        ));
     }
     if let Some(path) = &change.path {
-        parts.push(format!("the target {}", path.replace("{variant}", &variant)));
+        parts.push(format!(
+            "the target {}",
+            path.replace("{variant}", &variant)
+        ));
     }
     for (name, value) in &change.headers {
         parts.push(format!("{name}: {}", value.replace("{variant}", &variant)));
@@ -544,7 +589,10 @@ fn sends(told: &Told) -> String {
         });
     }
     if let Some(hex) = &change.body_hex {
-        parts.push(format!("the body {} (hexadecimal)", hex.chars().take(80).collect::<String>()));
+        parts.push(format!(
+            "the body {} (hexadecimal)",
+            hex.chars().take(80).collect::<String>()
+        ));
     }
     if let Some(size) = change.pad_to {
         parts.push(format!("white space up to {size} bytes"));

@@ -12,7 +12,9 @@ const LONG_RUN: usize = 256;
 pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
     let request = &ask.request;
     let mut command = String::new();
-    let generated = long_run(&request.body).is_some() || std::str::from_utf8(&request.body).is_err() || request.body.contains(&0);
+    let generated = long_run(&request.body).is_some()
+        || std::str::from_utf8(&request.body).is_err()
+        || request.body.contains(&0);
     if generated {
         command.push_str(&body_generator(&request.body));
         command.push_str(" | ");
@@ -30,7 +32,9 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
         let _ = write!(command, " -X {}", request.method);
     }
     let base = profile.target.base_url.trim_end_matches('/');
-    let base = base.strip_suffix(profile.target.base_path().as_str()).unwrap_or(base);
+    let base = base
+        .strip_suffix(profile.target.base_path().as_str())
+        .unwrap_or(base);
     let _ = write!(command, " {}", single(&format!("{base}{}", request.target)));
     if request.target.contains("/../") || request.target.contains("/./") {
         command.push_str(" --path-as-is");
@@ -42,7 +46,9 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
         let value = String::from_utf8_lossy(value);
         let _ = write!(command, " -H {}", field(profile, ask, name, &value));
     }
-    if request.framing != BodyFraming::None && !(request.body.is_empty() && request.method == "OPTIONS") {
+    if request.framing != BodyFraming::None
+        && !(request.body.is_empty() && request.method == "OPTIONS")
+    {
         if matches!(request.framing, BodyFraming::Chunked(_)) {
             command.push_str(" -H 'Transfer-Encoding: chunked'");
         }
@@ -84,7 +90,12 @@ fn field(profile: &Profile, ask: &Ask, name: &str, value: &str) -> String {
         Some(key) if !key.expose().is_empty() && value.contains(key.expose()) => {
             let at = value.find(key.expose()).unwrap_or_default();
             let (before, after) = (&value[..at], &value[at + key.expose().len()..]);
-            format!("\"{name}: {}{}{}\"", double(before), key.shell(), double(after))
+            format!(
+                "\"{name}: {}{}{}\"",
+                double(before),
+                key.shell(),
+                double(after)
+            )
         }
         _ => single(&format!("{name}: {value}")),
     }

@@ -336,7 +336,8 @@ impl Told {
             let key = ask.key.clone().unwrap_or_else(|| bench.main_key());
             ask = match authorization {
                 TextOrFalse::Text(text) => {
-                    let text = text.replace("{variant}", self.variant.as_deref().unwrap_or_default());
+                    let text =
+                        text.replace("{variant}", self.variant.as_deref().unwrap_or_default());
                     let holds = text.contains("{key}");
                     ask.authorization(
                         Some(text.replace("{key}", key.expose())),
@@ -445,7 +446,11 @@ impl Told {
     }
 
     /// Sends it and judges the answer.
-    pub(super) async fn run(&self, bench: &Bench<'_>, requirement: RequirementId) -> Result<Verdict, Inconclusive> {
+    pub(super) async fn run(
+        &self,
+        bench: &Bench<'_>,
+        requirement: RequirementId,
+    ) -> Result<Verdict, Inconclusive> {
         let delivery = bench.send(self.ask(bench)?).await?;
         Ok(self.judge(&delivery, bench.mode, requirement))
     }
@@ -507,7 +512,9 @@ fn repeated(text: &str) -> String {
         .split_once(':')
         .and_then(|(count, rest)| Some((count.parse::<usize>().ok()?, rest.split_once('}')?)));
     match parts {
-        Some((count, (what, after))) => format!("{before}{}{}", what.repeat(count), repeated(after)),
+        Some((count, (what, after))) => {
+            format!("{before}{}{}", what.repeat(count), repeated(after))
+        }
         None => text.to_owned(),
     }
 }
@@ -544,7 +551,7 @@ fn pad_at(body: &mut Vec<u8>, size: usize, place: PadAt) {
 
 pub(super) fn unhex(hex: &str) -> Result<Vec<u8>, String> {
     let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err("body_hex has half a byte".to_owned());
     }
     digits
@@ -566,7 +573,9 @@ impl DataCase {
                 let nearest = Fixture::ALL
                     .iter()
                     .map(|fixture| fixture.name())
-                    .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
+                    .max_by(|a, b| {
+                        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+                    })
                     .unwrap_or_default();
                 format!("`{name}` is no fixture of the profile; did you mean `{nearest}`?")
             })
@@ -588,7 +597,9 @@ impl DataCase {
                     .map_or_else(|| Ok(Vec::new()), Expect::legal)?,
             }),
             None => match &self.prefer {
-                Some(_) => return Err("`prefer` without `expect`: say what is legal first".to_owned()),
+                Some(_) => {
+                    return Err("`prefer` without `expect`: say what is legal first".to_owned());
+                }
                 None => None,
             },
         };

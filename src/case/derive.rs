@@ -7,7 +7,9 @@ use crate::secret::ApiKey;
 /// Turns every letter and digit into the next one of its kind; hexadecimal texts stay hexadecimal. A text that
 /// has neither comes back as it was.
 fn turned(text: &str) -> String {
-    let lower_hex = text.chars().all(|c| !c.is_ascii_alphanumeric() || matches!(c, '0'..='9' | 'a'..='f'));
+    let lower_hex = text
+        .chars()
+        .all(|c| !c.is_ascii_alphanumeric() || matches!(c, '0'..='9' | 'a'..='f'));
     text.chars()
         .map(|c| match c {
             'f' if lower_hex => '0',
@@ -23,7 +25,9 @@ fn turned(text: &str) -> String {
 
 /// The shell's way to do the same.
 fn turned_shell(text: &str, expression: &str) -> String {
-    let lower_hex = text.chars().all(|c| !c.is_ascii_alphanumeric() || matches!(c, '0'..='9' | 'a'..='f'));
+    let lower_hex = text
+        .chars()
+        .all(|c| !c.is_ascii_alphanumeric() || matches!(c, '0'..='9' | 'a'..='f'));
     let sets = if lower_hex {
         "0-9a-f 1-9a-f0"
     } else {
@@ -179,7 +183,10 @@ impl Key {
         (spelled != rest).then(|| {
             self.derived(
                 format!("{prefix}{spelled}"),
-                format!("{prefix}$(printf %s \"${{{}#{prefix}}}\" | tr {sets})", self.variable()),
+                format!(
+                    "{prefix}$(printf %s \"${{{}#{prefix}}}\" | tr {sets})",
+                    self.variable()
+                ),
             )
         })
     }
@@ -193,7 +200,10 @@ impl Key {
         }
         self.derived(
             format!("{prefix}{reversed}"),
-            format!("{prefix}$(printf %s \"${{{}#{prefix}}}\" | rev)", self.variable()),
+            format!(
+                "{prefix}$(printf %s \"${{{}#{prefix}}}\" | rev)",
+                self.variable()
+            ),
         )
     }
 
@@ -220,7 +230,10 @@ mod tests {
     fn made_up_ids_have_the_shape_of_the_valid_one() {
         for (id, expected) in [
             ("bot_main01abcd", "bot_nbjo12bcde"),
-            ("7c9e6679-7425-40de-944b-e07fc1f90ae7", "7c9e6679-7425-40de-944b-f180d20a1bf8"),
+            (
+                "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "7c9e6679-7425-40de-944b-f180d20a1bf8",
+            ),
             ("main", "nbjo"),
             ("---", "---x"),
         ] {

@@ -2,8 +2,8 @@
 
 use super::complaint::Complaint;
 use crate::case::Catalogue;
-use crate::judge::Mode;
 use crate::conform::ExpectedFailure;
+use crate::judge::Mode;
 use crate::profile::{Document, Key, Kind, Wrong, nearest, read_file};
 use jiff::Timestamp;
 use jiff::civil::Date;

@@ -3,8 +3,8 @@
 use super::Failure;
 use super::complaint::Complaint;
 use super::conform::catalogue;
-use crate::judge::Mode;
 use crate::contract::{ErrorCode, REQUIREMENTS};
+use crate::judge::Mode;
 use crate::profile::{Fixture, nearest};
 use crate::report::line;
 use std::io::{self, Write};

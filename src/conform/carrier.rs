@@ -12,7 +12,9 @@ use crate::profile::Profile;
 use crate::record::Event;
 use crate::secret::Scrubber;
 use crate::time::Deadline;
-use crate::wire::{BodyFraming, Connection, Dialer, End, Exchange, Flight, Pieces, Transport, Unreachable};
+use crate::wire::{
+    BodyFraming, Connection, Dialer, End, Exchange, Flight, Pieces, Transport, Unreachable,
+};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -84,7 +86,9 @@ impl<'a> Carrier<'a> {
     }
 
     pub(super) fn into_ledger(self) -> Ledger {
-        self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.ledger
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn scrubber(&self) -> Scrubber {
@@ -112,7 +116,12 @@ impl<'a> Carrier<'a> {
         let valid = self.profile.keys.valid.key.expose();
         let mut keys = vec![valid];
         // A text that is nobody's key may well stand in an answer, as an example.
-        if let Some(key) = delivery.ask.key.as_ref().filter(|key| !key.variable().is_empty()) {
+        if let Some(key) = delivery
+            .ask
+            .key
+            .as_ref()
+            .filter(|key| !key.variable().is_empty())
+        {
             keys.push(key.expose());
         }
         self.ledger().note(&delivery, &keys);
@@ -140,7 +149,11 @@ impl<'a> Carrier<'a> {
         let whole = self.profile.target.timeout();
         if ask.provokes.contains(&504) {
             // FAULT-2 allows up to 260 s of the target's clock, and some slack.
-            let scaled = self.profile.target.time_scale.seconds(crate::contract::timeout::FAIL_ABOVE_S);
+            let scaled = self
+                .profile
+                .target
+                .time_scale
+                .seconds(crate::contract::timeout::FAIL_ABOVE_S);
             return Deadline::after(whole.max(scaled + Duration::from_secs(5)));
         }
         // A target that leaves requests unanswered is believed after a few: what follows costs ten seconds each.
@@ -167,7 +180,12 @@ impl<'a> Carrier<'a> {
 
     /// Reads an answer to its end: a stream's end is waited for only so long after `[DONE]`, and a JSON body that
     /// is whole as JSON is not waited for until the deadline because its framing promises more.
-    async fn read(&self, mut flight: Flight, mode: Mode, deadline: Deadline) -> (Exchange, Option<Connection>) {
+    async fn read(
+        &self,
+        mut flight: Flight,
+        mode: Mode,
+        deadline: Deadline,
+    ) -> (Exchange, Option<Connection>) {
         let mut scanned = 0;
         let done = flight
             .read_until(
@@ -179,7 +197,9 @@ impl<'a> Carrier<'a> {
                     let from = scanned.min(body.len());
                     let found = match mode {
                         Mode::Stream => find(&body[from..], b"[DONE]"),
-                        Mode::Json => body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' ')),
+                        Mode::Json => {
+                            body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' '))
+                        }
                     };
                     scanned = body.len().saturating_sub(6);
                     if mode == Mode::Json {
@@ -209,7 +229,11 @@ impl<'a> Carrier<'a> {
         (flight.abandon(), None)
     }
 
-    async fn read_json(&self, mut flight: Flight, deadline: Deadline) -> (Exchange, Option<Connection>) {
+    async fn read_json(
+        &self,
+        mut flight: Flight,
+        deadline: Deadline,
+    ) -> (Exchange, Option<Connection>) {
         loop {
             let idle = match self.never_whole.load(Ordering::Relaxed) {
                 true => Duration::from_millis(500),
@@ -218,7 +242,10 @@ impl<'a> Carrier<'a> {
             let before = flight.progress().body.len();
             let until = Deadline::after(idle).min(deadline);
             flight
-                .read_until(|progress| progress.ended || progress.body.len() > before, until)
+                .read_until(
+                    |progress| progress.ended || progress.body.len() > before,
+                    until,
+                )
                 .await;
             let progress = flight.progress();
             if progress.ended || deadline.passed() {
@@ -266,14 +293,20 @@ impl<'a> Carrier<'a> {
     }
 
     /// What an answer means: the answer, or one more try.
-    async fn weigh(&self, delivery: &Delivery, tries: &mut Tries, generation: u64) -> Result<Weighed, Inconclusive> {
+    async fn weigh(
+        &self,
+        delivery: &Delivery,
+        tries: &mut Tries,
+        generation: u64,
+    ) -> Result<Weighed, Inconclusive> {
         let exchange = &delivery.exchange;
         if let End::Unreachable(why) = &exchange.end {
             tries.connect += 1;
             if matches!(why, Unreachable::Ourselves(_)) || tries.connect >= TRIES_CONNECT {
                 return Err(Inconclusive(why.to_string()));
             }
-            self.patient(Duration::from_millis(200) * tries.connect, "no connection").await;
+            self.patient(Duration::from_millis(200) * tries.connect, "no connection")
+                .await;
             return Ok(Weighed::Again);
         }
         if exchange.broke_before_first_byte() {
@@ -282,7 +315,11 @@ impl<'a> Carrier<'a> {
                 return Ok(Weighed::Stays);
             }
             self.ledger().dropped += 1;
-            self.patient(Duration::from_millis(30) * tries.dropped, "the connection was closed").await;
+            self.patient(
+                Duration::from_millis(30) * tries.dropped,
+                "the connection was closed",
+            )
+            .await;
             return Ok(Weighed::Again);
         }
         let Some(status) = exchange.status() else {
@@ -298,7 +335,9 @@ impl<'a> Carrier<'a> {
             let answer = delivery.answer();
             let asked = limit::wait(&answer);
             self.obey(asked)?;
-            let wait = self.pacer.limited(generation, answer.code(), asked, tries.limited);
+            let wait = self
+                .pacer
+                .limited(generation, answer.code(), asked, tries.limited);
             let places = answer.code() == Some(ErrorCode::ConcurrentLimit);
             if tries.limited >= if places { TRIES_PLACES } else { TRIES_429 } {
                 return Ok(Weighed::Stays);
@@ -314,7 +353,11 @@ impl<'a> Carrier<'a> {
         let asked = limit::wait(&delivery.answer()).unwrap_or_default();
         self.obey(Some(asked))?;
         let back_off = Duration::from_millis(60) * 2u32.pow(tries.failed);
-        self.patient(asked.max(back_off), &format!("the target answered {status}")).await;
+        self.patient(
+            asked.max(back_off),
+            &format!("the target answered {status}"),
+        )
+        .await;
         Ok(Weighed::Again)
     }
 
@@ -338,23 +381,34 @@ impl<'a> Carrier<'a> {
             return if self.plain_now().await {
                 self.settle(delivery)
             } else {
-                Err(Inconclusive(format!("{said}, and a plain valid request fares no better")))
+                Err(Inconclusive(format!(
+                    "{said}, and a plain valid request fares no better"
+                )))
             };
         }
         // Nobody else sends meanwhile, so that no other case takes the place that this request waits for.
         let _alone = self.pacer.alone().await;
         let mut last = delivery;
         for round in 0..3u32 {
-            let wait = limit::wait(&last.answer()).unwrap_or(Duration::from_millis(500) * (round + 1));
+            let wait =
+                limit::wait(&last.answer()).unwrap_or(Duration::from_millis(500) * (round + 1));
             self.obey(Some(wait))?;
-            self.patient(wait + Duration::from_millis(50), "the target asked to wait (429)").await;
+            self.patient(
+                wait + Duration::from_millis(50),
+                "the target asked to wait (429)",
+            )
+            .await;
             let plain = Arc::new(Ask::plain(self.profile, Mode::Json));
             let passes = {
                 let _pass = self.pacer.admit_alone().await;
                 let exchange = self.exchange(&plain).await;
                 self.note(plain.clone(), exchange).status() == Some(200)
             };
-            self.patient(wait + Duration::from_millis(50), "the target asked to wait (429)").await;
+            self.patient(
+                wait + Duration::from_millis(50),
+                "the target asked to wait (429)",
+            )
+            .await;
             let again = {
                 let _pass = self.pacer.admit_alone().await;
                 let exchange = self.exchange(&last.ask).await;
@@ -376,7 +430,9 @@ impl<'a> Carrier<'a> {
                 return self.settle(last);
             }
         }
-        Err(Inconclusive(format!("{said}, and a plain valid request fares no better")))
+        Err(Inconclusive(format!(
+            "{said}, and a plain valid request fares no better"
+        )))
     }
 
     /// 404 `bot_not_found` on a bot without a key of its own is the profile's gap (keys may belong to one agent).
@@ -413,11 +469,13 @@ impl<'a> Carrier<'a> {
             if passes {
                 break;
             }
-            let wait = limit::wait(&delivery.answer()).unwrap_or(Duration::from_millis(200) * (round + 1));
+            let wait =
+                limit::wait(&delivery.answer()).unwrap_or(Duration::from_millis(200) * (round + 1));
             if wait > self.max_wait {
                 break;
             }
-            self.patient(wait, "a plain valid request is refused too").await;
+            self.patient(wait, "a plain valid request is refused too")
+                .await;
         }
         *last = Some((Instant::now(), passes));
         passes
@@ -452,7 +510,9 @@ enum Weighed {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 impl Courier for Carrier<'_> {
@@ -504,7 +564,10 @@ impl Courier for Carrier<'_> {
                 .start(ask.request.clone(), ask.pieces.clone(), beyond(deadline))
                 .await;
             flight
-                .read_until(|progress| progress.head.is_some() || progress.ended, deadline)
+                .read_until(
+                    |progress| progress.head.is_some() || progress.ended,
+                    deadline,
+                )
                 .await;
             Opened {
                 ask: Arc::new(ask),
@@ -531,7 +594,9 @@ impl Courier for Carrier<'_> {
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Inconclusive>> {
         async move {
             let Some(dialer) = &self.raw else {
-                return Err(Inconclusive("the target does not speak HTTP/1.1".to_owned()));
+                return Err(Inconclusive(
+                    "the target does not speak HTTP/1.1".to_owned(),
+                ));
             };
             let mut tries = 0;
             loop {
@@ -542,7 +607,8 @@ impl Courier for Carrier<'_> {
                         if tries >= TRIES_CONNECT {
                             return Err(Inconclusive(why.to_string()));
                         }
-                        self.patient(Duration::from_millis(200) * tries, "no connection").await;
+                        self.patient(Duration::from_millis(200) * tries, "no connection")
+                            .await;
                     }
                 }
             }

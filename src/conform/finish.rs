@@ -34,12 +34,16 @@ pub(super) fn group_codeless(results: &mut [TestResult]) {
     }
     for result in results.iter_mut().filter(|result| codeless(result)) {
         result.outcome = Outcome::Inconclusive;
-        "the status is right; that errors name no code is told once, under error.code".clone_into(&mut result.message);
+        "the status is right; that errors name no code is told once, under error.code"
+            .clone_into(&mut result.message);
     }
 }
 
 /// Marks failures that are known; gives back those that failed and those that passed by now.
-#[expect(clippy::type_complexity, reason = "two lists of id and reason, for the record")]
+#[expect(
+    clippy::type_complexity,
+    reason = "two lists of id and reason, for the record"
+)]
 pub(super) fn known_failures(
     results: &[TestResult],
     options: &Options,
@@ -88,7 +92,9 @@ pub(super) fn untested(
                 Ended::Interrupted => "the run was interrupted".to_owned(),
                 Ended::FailFast => "the run ended at the first failure".to_owned(),
                 Ended::Untestable(_) | Ended::Pointless(_) => "the run ended before it".to_owned(),
-                Ended::Completed if !wanted(options, &[id.as_str()]) && !options.only.is_empty() => {
+                Ended::Completed
+                    if !wanted(options, &[id.as_str()]) && !options.only.is_empty() =>
+                {
                     "not selected".to_owned()
                 }
                 Ended::Completed => reason_unobservable(id).map_or_else(
@@ -117,7 +123,12 @@ fn covers(catalogue: &Catalogue) -> BTreeMap<RequirementId, Vec<&str>> {
 fn tested(results: &[TestResult]) -> HashSet<RequirementId> {
     results
         .iter()
-        .filter(|result| matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Advice))
+        .filter(|result| {
+            matches!(
+                result.outcome,
+                Outcome::Pass | Outcome::Fail | Outcome::Advice
+            )
+        })
         .map(|result| result.requirement)
         .collect()
 }
@@ -131,7 +142,10 @@ fn covered_elsewhere(id: RequirementId, catalogue: &Catalogue, results: &[TestRe
         .any(|case| {
             results.iter().any(|result| {
                 (result.id == case.id() || result.id == format!("{}.stream", case.id()))
-                    && matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Advice)
+                    && matches!(
+                        result.outcome,
+                        Outcome::Pass | Outcome::Fail | Outcome::Advice
+                    )
             })
         })
 }
@@ -142,7 +156,12 @@ pub(super) fn summary(
     results: &[TestResult],
     untested: &[(RequirementId, String)],
 ) -> Summary {
-    let count = |outcome: Outcome| results.iter().filter(|result| result.outcome == outcome).count();
+    let count = |outcome: Outcome| {
+        results
+            .iter()
+            .filter(|result| result.outcome == outcome)
+            .count()
+    };
     let mut tested: HashSet<RequirementId> = tested(results)
         .into_iter()
         .filter(|id| id.level() == Level::Must)

@@ -64,10 +64,13 @@ impl Ledger {
         let tag = self.good.len();
         match answer.status() {
             Some(200) => {
-                self.across.add(answer, delivery.ask.mode, delivery.ask.word.clone(), tag);
+                self.across
+                    .add(answer, delivery.ask.mode, delivery.ask.word.clone(), tag);
                 self.observe(answer, delivery.ask.mode);
             }
-            Some(status) if !ErrorCode::of_status(status).is_empty() => self.across.add_error(answer, tag),
+            Some(status) if !ErrorCode::of_status(status).is_empty() => {
+                self.across.add_error(answer, tag)
+            }
             _ => return,
         }
         self.good.push(delivery.clone());
@@ -75,7 +78,9 @@ impl Ledger {
 
     fn observe(&mut self, answer: &Answer<'_>, mode: Mode) {
         let seen = match mode {
-            Mode::Json => answer.json().map_or_else(|_| BTreeMap::new(), reply::observed),
+            Mode::Json => answer
+                .json()
+                .map_or_else(|_| BTreeMap::new(), reply::observed),
             Mode::Stream => stream::observed(answer),
         };
         for (name, value) in seen {
@@ -87,7 +92,9 @@ impl Ledger {
         let list = self.kept.entry(check.requirement).or_default();
         let known = list.iter_mut().find(|kept| {
             let other = &kept.check;
-            other.name == check.name && other.verdict == check.verdict && other.expected == check.expected
+            other.name == check.name
+                && other.verdict == check.verdict
+                && other.expected == check.expected
         });
         if let Some(kept) = known {
             kept.count += 1;
@@ -119,7 +126,12 @@ impl Ledger {
     }
 
     /// A result for each ambient rule that was looked at or wanted.
-    pub(super) fn results(mut self, profile: &Profile, scrubber: &Scrubber, wanted: impl Fn(&Ambient) -> bool) -> Vec<TestResult> {
+    pub(super) fn results(
+        mut self,
+        profile: &Profile,
+        scrubber: &Scrubber,
+        wanted: impl Fn(&Ambient) -> bool,
+    ) -> Vec<TestResult> {
         for (check, tag) in self.across.findings() {
             if let Some(delivery) = self.good.get(tag).cloned() {
                 self.keep(check, &delivery);
@@ -133,8 +145,17 @@ impl Ledger {
     }
 
     fn result(&self, rule: &Ambient, profile: &Profile, scrubber: &Scrubber) -> TestResult {
-        let looked_at = self.looked_at.get(&rule.requirement).copied().unwrap_or_default();
-        let mut kept: Vec<&Kept> = self.kept.get(&rule.requirement).into_iter().flatten().collect();
+        let looked_at = self
+            .looked_at
+            .get(&rule.requirement)
+            .copied()
+            .unwrap_or_default();
+        let mut kept: Vec<&Kept> = self
+            .kept
+            .get(&rule.requirement)
+            .into_iter()
+            .flatten()
+            .collect();
         kept.sort_by_key(|kept| std::cmp::Reverse(kept.check.verdict));
         let mut checks: Vec<Check> = kept
             .iter()
@@ -177,7 +198,11 @@ impl Ledger {
                 .map(|kept| reproduce(profile, &kept.delivery.ask))
                 .unwrap_or_default(),
             evidence: worst.map(|kept| {
-                Evidence::new(&kept.delivery.exchange, std::slice::from_ref(&kept.check), scrubber)
+                Evidence::new(
+                    &kept.delivery.exchange,
+                    std::slice::from_ref(&kept.check),
+                    scrubber,
+                )
             }),
             checks,
         }
@@ -185,8 +210,9 @@ impl Ledger {
 
     /// Whether documented errors were seen that name no code: the cause behind many failures.
     pub(super) fn codeless(&self) -> bool {
-        self.kept
-            .get(&ERROR_1)
-            .is_some_and(|kept| kept.iter().any(|kept| kept.check.verdict == Verdict::Violation))
+        self.kept.get(&ERROR_1).is_some_and(|kept| {
+            kept.iter()
+                .any(|kept| kept.check.verdict == Verdict::Violation)
+        })
     }
 }

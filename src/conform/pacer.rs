@@ -203,11 +203,18 @@ impl Pacer {
     ///
     /// One 429 alone teaches nothing but its wait. A pace is learned when they come close together, and from a
     /// limit of places only that fewer may run at once.
-    pub(super) fn limited(&self, sent_in: u64, code: Option<ErrorCode>, asked: Option<Duration>, tries: u32) -> Duration {
+    pub(super) fn limited(
+        &self,
+        sent_in: u64,
+        code: Option<ErrorCode>,
+        asked: Option<Duration>,
+        tries: u32,
+    ) -> Duration {
         let mut state = self.state();
         let now = Instant::now();
         let places = code == Some(ErrorCode::ConcurrentLimit);
-        let back_off = Duration::from_millis(if places { 100 } else { 250 }) * 2u32.pow(tries.saturating_sub(1).min(5));
+        let back_off = Duration::from_millis(if places { 100 } else { 250 })
+            * 2u32.pow(tries.saturating_sub(1).min(5));
         let wait = asked.unwrap_or(back_off);
         if places {
             if sent_in >= state.generation && state.in_flight > 0 {

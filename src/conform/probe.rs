@@ -55,7 +55,10 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
     }
     if let Some(check) = shape(&answer, Mode::Json) {
         return Probed::Wrong {
-            says: format!("plain valid requests get the wrong shape: {}", answer.summary()),
+            says: format!(
+                "plain valid requests get the wrong shape: {}",
+                answer.summary()
+            ),
             requirement: BODY_8,
             checks: vec![check],
             delivery: Box::new(delivery),
@@ -65,7 +68,10 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
     let readable = answer.json().is_ok();
     if !readable && !nearly_json(&answer) {
         return Probed::Wrong {
-            says: format!("plain valid requests get an answer that can't be read: {}", answer.summary()),
+            says: format!(
+                "plain valid requests get an answer that can't be read: {}",
+                answer.summary()
+            ),
             requirement: ROUTE_1,
             checks: vec![Check::pass(ROUTE_1, "status", "200", "200")],
             delivery: Box::new(delivery),
@@ -77,15 +83,15 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
 /// JSON but for a trifle (a byte order mark, one wrong byte): the rest of the suite still makes sense.
 fn nearly_json(answer: &Answer<'_>) -> bool {
     let body = &answer.exchange().body.bytes;
-    answer.exchange().end == End::Complete
-        && body.windows(9).any(|window| window == b"\"choices\"")
+    answer.exchange().end == End::Complete && body.windows(9).any(|window| window == b"\"choices\"")
 }
 
 fn no_answer(answer: &Answer<'_>) -> String {
     let exchange = answer.exchange();
     match &exchange.end {
         End::Malformed { what, .. } => {
-            let tls = exchange.received.starts_with(&[0x15, 3]) || exchange.received.starts_with(&[0x16, 3]);
+            let tls = exchange.received.starts_with(&[0x15, 3])
+                || exchange.received.starts_with(&[0x16, 3]);
             if tls {
                 "it answers with TLS: the base URL should begin https://".to_owned()
             } else {
@@ -101,9 +107,15 @@ fn explained(answer: &Answer<'_>, status: u16) -> Option<String> {
     let summary = answer.summary();
     let hint = match status {
         401 => "the target refuses keys.valid: is it the right key, and not revoked?",
-        403 => "the target refuses bots.main: is API access turned on for it, and is a gateway in the way (see [headers])?",
-        404 => "the target does not know bots.main: are base_url and the id right, and may keys.valid use it?",
-        429 | 500 | 503 | 504 => "plain valid requests are refused, again and again: is the deployment up?",
+        403 => {
+            "the target refuses bots.main: is API access turned on for it, and is a gateway in the way (see [headers])?"
+        }
+        404 => {
+            "the target does not know bots.main: are base_url and the id right, and may keys.valid use it?"
+        }
+        429 | 500 | 503 | 504 => {
+            "plain valid requests are refused, again and again: is the deployment up?"
+        }
         _ => return None,
     };
     Some(format!("{summary}: {hint}"))
@@ -123,7 +135,12 @@ async fn wrong(carrier: &Carrier<'_>, delivery: Delivery) -> Probed {
         if let Ok(without) = carrier.deliver(ask).await
             && without.status() == Some(200)
         {
-            let check = Check::violation(BODY_8, "stream: false", "200, as without stream", summary.clone());
+            let check = Check::violation(
+                BODY_8,
+                "stream: false",
+                "200, as without stream",
+                summary.clone(),
+            );
             return Probed::Wrong {
                 says: format!("`\"stream\": false` is refused: {summary}"),
                 requirement: BODY_8,

@@ -4,7 +4,9 @@ use super::carrier::{Carrier, summary as said};
 use super::probe::{Probed, probe};
 use super::select::{missing, wanted, wants};
 use super::{Options, finish};
-use crate::case::{Bench, Case, Catalogue, Courier as _, Delivery, Inconclusive, Verdict, reproduce};
+use crate::case::{
+    Bench, Case, Catalogue, Courier as _, Delivery, Inconclusive, Verdict, reproduce,
+};
 use crate::contract::{FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
 use crate::judge::rules::shape;
 use crate::judge::{Check, Mode};
@@ -40,7 +42,9 @@ impl std::error::Error for SetupError {
     }
 }
 
-fn setup<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> SetupError {
+fn setup<E: std::error::Error + Send + Sync + 'static>(
+    what: &'static str,
+) -> impl Fn(E) -> SetupError {
     move |error| SetupError {
         what,
         source: Box::new(error),
@@ -83,7 +87,15 @@ pub async fn run(
         None => Ended::Interrupted,
         Some(Probed::Untestable { says, delivery }) => {
             let check = Check::violation(ROUTE_1, "plain valid request", "200", says.clone());
-            run.only_finding(&carrier, "route.good", ROUTE_1, vec![check], Outcome::Inconclusive, &says, delivery.as_deref());
+            run.only_finding(
+                &carrier,
+                "route.good",
+                ROUTE_1,
+                vec![check],
+                Outcome::Inconclusive,
+                &says,
+                delivery.as_deref(),
+            );
             Ended::Untestable(says)
         }
         Some(Probed::Wrong {
@@ -93,8 +105,20 @@ pub async fn run(
             delivery,
         }) => {
             let outcome = judged(&checks);
-            let id = if requirement == ROUTE_1 { "route.good" } else { "body.shape" };
-            run.only_finding(&carrier, id, requirement, checks, outcome, &says, Some(&delivery));
+            let id = if requirement == ROUTE_1 {
+                "route.good"
+            } else {
+                "body.shape"
+            };
+            run.only_finding(
+                &carrier,
+                id,
+                requirement,
+                checks,
+                outcome,
+                &says,
+                Some(&delivery),
+            );
             Ended::Pointless(says)
         }
         Some(Probed::Good) => run.all(&carrier).await,
@@ -112,17 +136,19 @@ pub async fn run(
     }
     let testable = !matches!(ended, Ended::Untestable(_)) && requests > 0;
     if testable {
-        results.extend(
-            ledger.results(profile, &scrubber, |rule| {
-                wanted(options, &[rule.id, rule.requirement.as_str()])
-            }),
-        );
+        results.extend(ledger.results(profile, &scrubber, |rule| {
+            wanted(options, &[rule.id, rule.requirement.as_str()])
+        }));
         results.extend(flaky);
     }
     for result in &results {
         fingerprint.extend(result.observed.clone());
     }
-    results.sort_by(|a, b| a.requirement.cmp(&b.requirement).then_with(|| a.id.cmp(&b.id)));
+    results.sort_by(|a, b| {
+        a.requirement
+            .cmp(&b.requirement)
+            .then_with(|| a.id.cmp(&b.id))
+    });
     let untested = finish::untested(catalogue, options, &results, &ended);
     let mut summary = finish::summary(catalogue, &results, &untested);
     summary.requests = requests;
@@ -161,7 +187,8 @@ async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String),
         ca_pem,
         insecure: target.insecure,
     };
-    let dialer = Dialer::new(endpoint.clone(), &tls, target.connect_timeout).map_err(setup("TLS"))?;
+    let dialer =
+        Dialer::new(endpoint.clone(), &tls, target.connect_timeout).map_err(setup("TLS"))?;
     let secure = endpoint.scheme == Scheme::Https;
     let http2 = match target.http {
         HttpVersion::Http1 => false,
@@ -175,7 +202,11 @@ async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String),
         }
     };
     if !http2 {
-        return Ok((Transport::Raw(dialer.clone()), Some(dialer), "HTTP/1.1".to_owned()));
+        return Ok((
+            Transport::Raw(dialer.clone()),
+            Some(dialer),
+            "HTTP/1.1".to_owned(),
+        ));
     }
     let client = if secure {
         Client::new(endpoint, &tls, target.connect_timeout)
@@ -238,7 +269,11 @@ impl<'r> Run<'r> {
                 }
                 let id = job.case.result_id(job.mode);
                 let _ = self.events.send(Event::Started { id: id.clone() });
-                under_way.push((id, job.case.requirement_in(job.mode), job.case.why().to_owned()));
+                under_way.push((
+                    id,
+                    job.case.requirement_in(job.mode),
+                    job.case.why().to_owned(),
+                ));
                 running.push(one(carrier, self.profile, job));
             }
             if running.is_empty() {
@@ -338,7 +373,8 @@ impl<'r> Run<'r> {
         };
         match good {
             Ok(delivery)
-                if delivery.status() == Some(200) && shape(&delivery.answer(), Mode::Stream).is_none() =>
+                if delivery.status() == Some(200)
+                    && shape(&delivery.answer(), Mode::Stream).is_none() =>
             {
                 None
             }
@@ -356,7 +392,10 @@ impl<'r> Run<'r> {
     }
 
     /// The one finding of a run that ended before it began.
-    #[expect(clippy::too_many_arguments, reason = "the fields of a result, from one place")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of a result, from one place"
+    )]
     fn only_finding(
         &mut self,
         carrier: &Carrier<'_>,
@@ -376,8 +415,11 @@ impl<'r> Run<'r> {
             message: scrubber.scrub_text(says),
             observed: BTreeMap::new(),
             duration: delivery.map_or(Duration::ZERO, |delivery| delivery.exchange.duration()),
-            reproduce: delivery.map_or_else(String::new, |delivery| reproduce(self.profile, &delivery.ask)),
-            evidence: delivery.map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
+            reproduce: delivery.map_or_else(String::new, |delivery| {
+                reproduce(self.profile, &delivery.ask)
+            }),
+            evidence: delivery
+                .map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
             checks,
         };
         self.push(result);
@@ -436,7 +478,11 @@ fn results(
     for mut check in verdict.checks {
         check.actual = scrubber.scrub_text(&check.actual);
         check.expected = scrubber.scrub_text(&check.expected);
-        let place = if check.is_finding() { check.requirement } else { main };
+        let place = if check.is_finding() {
+            check.requirement
+        } else {
+            main
+        };
         by_requirement.entry(place).or_default().push(check);
     }
     by_requirement
@@ -448,7 +494,10 @@ fn results(
                 .filter(|check| check.is_finding())
                 .max_by_key(|check| check.verdict);
             let message = match worst {
-                Some(check) => format!("{}: expected {}, got {}", check.name, check.expected, check.actual),
+                Some(check) => format!(
+                    "{}: expected {}, got {}",
+                    check.name, check.expected, check.actual
+                ),
                 None => "as required".to_owned(),
             };
             let mine = requirement == main;
@@ -462,7 +511,11 @@ fn results(
                 why: job.case.why().to_owned(),
                 outcome,
                 message,
-                observed: if mine { verdict.observed.clone() } else { BTreeMap::new() },
+                observed: if mine {
+                    verdict.observed.clone()
+                } else {
+                    BTreeMap::new()
+                },
                 duration,
                 reproduce: verdict
                     .shown
@@ -496,7 +549,10 @@ fn flaky(carrier: &Carrier<'_>) -> Vec<TestResult> {
                 requirement,
                 why: "An error that goes away is still one that somebody saw.".to_owned(),
                 outcome: judged(std::slice::from_ref(&check)),
-                message: format!("{status} came {count} times in {} requests without being provoked", ledger.requests),
+                message: format!(
+                    "{status} came {count} times in {} requests without being provoked",
+                    ledger.requests
+                ),
                 checks: vec![check],
                 observed: BTreeMap::new(),
                 duration: Duration::ZERO,
@@ -515,7 +571,9 @@ fn notes(carrier: &Carrier<'_>, profile: &Profile, version: &str) -> Vec<String>
     }
     let ledger = carrier.ledger();
     for (status, count) in &ledger.transients {
-        notes.push(format!("{count} unprovoked answers were {status}, and sent again"));
+        notes.push(format!(
+            "{count} unprovoked answers were {status}, and sent again"
+        ));
     }
     if ledger.dropped > 0 {
         notes.push(format!(

@@ -118,9 +118,19 @@ impl Across {
                 .map(|(place, (_, code))| format!("{place} ({code})"))
                 .collect::<Vec<_>>()
                 .join(", ");
-            let tag = self.places.values().map(|(tag, _)| *tag).max().unwrap_or_default();
+            let tag = self
+                .places
+                .values()
+                .map(|(tag, _)| *tag)
+                .max()
+                .unwrap_or_default();
             found.push((
-                Check::advice(ERROR_2, "place of the code", "the same in all errors", shown),
+                Check::advice(
+                    ERROR_2,
+                    "place of the code",
+                    "the same in all errors",
+                    shown,
+                ),
                 tag,
             ));
         }
@@ -158,7 +168,10 @@ impl Across {
             .iter()
             .filter_map(|seen| seen.word.as_deref().map(|word| (seen, word)))
             .collect();
-        let repeats = worded.iter().filter(|(seen, word)| seen.text.contains(word)).count();
+        let repeats = worded
+            .iter()
+            .filter(|(seen, word)| seen.text.contains(word))
+            .count();
         // A target repeats its prompts' words if most answers do: one that mixed would miss its own.
         if worded.len() < 2 || repeats * 2 < worded.len() {
             return Vec::new();

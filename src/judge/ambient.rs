@@ -4,9 +4,9 @@
 use super::rules::{error, limit, reply, shape, stream, wire};
 use super::{Answer, Check, Mode};
 use crate::contract::{
-    AUTH_11, BODY_8, ERROR_1, ERROR_2, ErrorCode, FAULT_3, LIMIT_2, REPLY_1, REPLY_2, REPLY_3, REPLY_4,
-    REPLY_5, REPLY_6, RequirementId, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6,
-    STREAM_7, STREAM_8, STREAM_9, WIRE_1, WIRE_6,
+    AUTH_11, BODY_8, ERROR_1, ERROR_2, ErrorCode, FAULT_3, LIMIT_2, REPLY_1, REPLY_2, REPLY_3,
+    REPLY_4, REPLY_5, REPLY_6, RequirementId, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5,
+    STREAM_6, STREAM_7, STREAM_8, STREAM_9, WIRE_1, WIRE_6,
 };
 
 /// An ambient rule as a test of a run.
@@ -71,7 +71,10 @@ pub fn ambient(answer: &Answer<'_>, looked: &Looked<'_>) -> (Vec<RequirementId>,
     let Some(status) = answer.status() else {
         // No head: whether that is a finding is for the case to say; broken framing is one in any case.
         let broken = wire::findings(answer);
-        return (broken.iter().map(|check| check.requirement).collect(), broken);
+        return (
+            broken.iter().map(|check| check.requirement).collect(),
+            broken,
+        );
     };
     seen.extend([WIRE_1, WIRE_6]);
     found.extend(wire::findings(answer));
@@ -88,7 +91,8 @@ pub fn ambient(answer: &Answer<'_>, looked: &Looked<'_>) -> (Vec<RequirementId>,
             }
             Mode::Stream => {
                 seen.extend([
-                    STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8, STREAM_9,
+                    STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8,
+                    STREAM_9,
                 ]);
                 found.extend(stream::findings(answer));
             }

@@ -102,7 +102,8 @@ impl<'a> Answer<'a> {
 
     /// Documented codes that the JSON body names, in the order of the usual places.
     pub fn codes(&self) -> Vec<NamedCode> {
-        self.json().map_or_else(|_| Vec::new(), |json| named_codes(&json.root))
+        self.json()
+            .map_or_else(|_| Vec::new(), |json| named_codes(&json.root))
     }
 
     /// The documented code that the answer names, if any: the one in the most usual place.
@@ -128,7 +129,11 @@ impl<'a> Answer<'a> {
             }
             Some(media) => {
                 text.push_str(&format!(", {media}"));
-                if head.status == 200 && self.json().is_ok_and(|json| json.root.get("choices").is_some()) {
+                if head.status == 200
+                    && self
+                        .json()
+                        .is_ok_and(|json| json.root.get("choices").is_some())
+                {
                     text.push_str(", an answer of the agent");
                 } else if let Some(code) = self.undocumented_code() {
                     text.push_str(&format!(", code {code:?}"));
@@ -362,11 +367,17 @@ fn kind(event: &sse::Event) -> EventKind {
             let has_error = root
                 .get("error")
                 .is_some_and(|error| error.value != json::Value::Null);
-            if !chunk_like && (has_error || event.name == "error" || !named_codes(root).is_empty()) {
+            if !chunk_like && (has_error || event.name == "error" || !named_codes(root).is_empty())
+            {
                 EventKind::Error {
                     code: named_codes(root).first().map(|named| named.code),
                 }
-            } else if has_error && root.get("choices").and_then(Node::as_array).is_none_or(<[_]>::is_empty) {
+            } else if has_error
+                && root
+                    .get("choices")
+                    .and_then(Node::as_array)
+                    .is_none_or(<[_]>::is_empty)
+            {
                 EventKind::Error {
                     code: named_codes(root).first().map(|named| named.code),
                 }
@@ -384,7 +395,10 @@ fn kind(event: &sse::Event) -> EventKind {
         Err(_) if named => EventKind::Other,
         Err(error) => EventKind::NotJson {
             error,
-            data: String::from_utf8_lossy(&event.data).chars().take(80).collect(),
+            data: String::from_utf8_lossy(&event.data)
+                .chars()
+                .take(80)
+                .collect(),
         },
     }
 }

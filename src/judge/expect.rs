@@ -65,14 +65,24 @@ impl Expectation {
     }
 
     /// Judges an answer.
-    pub fn checks(&self, answer: &Answer<'_>, mode: Mode, requirement: RequirementId) -> Vec<Check> {
+    pub fn checks(
+        &self,
+        answer: &Answer<'_>,
+        mode: Mode,
+        requirement: RequirementId,
+    ) -> Vec<Check> {
         let mut checks = Vec::new();
         let expected = self.describe();
         let statuses = self.statuses();
         let actual = answer.summary();
         match answer.status() {
             Some(status) if statuses.contains(&status) => {
-                checks.push(Check::pass(requirement, "status", list(&statuses), status.to_string()));
+                checks.push(Check::pass(
+                    requirement,
+                    "status",
+                    list(&statuses),
+                    status.to_string(),
+                ));
             }
             _ => {
                 checks.push(Check::violation(requirement, "status", expected, actual));
@@ -97,7 +107,12 @@ impl Expectation {
         if coded && let Some(code) = answer.code() {
             checks.push(Check::pass(requirement, "code", expected, code.as_str()));
         }
-        if !self.preferred.is_empty() && !self.preferred.iter().any(|legal| matches(legal, answer, mode)) {
+        if !self.preferred.is_empty()
+            && !self
+                .preferred
+                .iter()
+                .any(|legal| matches(legal, answer, mode))
+        {
             checks.push(Check::advice(
                 requirement,
                 "preferred answer",
@@ -128,7 +143,9 @@ fn describe(legal: &[Legal]) -> String {
             ),
             Legal::Status(status) => status.to_string(),
             Legal::Answered => "200 with an answer of the agent".to_owned(),
-            Legal::Good => "200 with an answer of the agent, in the shape that stream asks for".to_owned(),
+            Legal::Good => {
+                "200 with an answer of the agent, in the shape that stream asks for".to_owned()
+            }
         })
         .collect::<Vec<_>>()
         .join(", or ")
@@ -157,7 +174,9 @@ fn matches(legal: &Legal, answer: &Answer<'_>, mode: Mode) -> bool {
         }
         Legal::Answered => answer.status() == Some(200) && is_answer(answer),
         Legal::Good => {
-            answer.status() == Some(200) && super::rules::shape(answer, mode).is_none() && is_answer(answer)
+            answer.status() == Some(200)
+                && super::rules::shape(answer, mode).is_none()
+                && is_answer(answer)
         }
     }
 }
@@ -177,7 +196,10 @@ fn is_answer(answer: &Answer<'_>) -> bool {
         );
     }
     match answer.json() {
-        Ok(json) => json.root.get("choices").is_some() || answer.codes().is_empty() && json.root.get("error").is_none(),
+        Ok(json) => {
+            json.root.get("choices").is_some()
+                || answer.codes().is_empty() && json.root.get("error").is_none()
+        }
         Err(_) => true,
     }
 }

@@ -158,11 +158,7 @@ impl Schema {
                     .unwrap_or_default(),
                 actual,
             ),
-            "pattern" => (
-                place,
-                "begins `chatcmpl-` and goes on".to_owned(),
-                actual,
-            ),
+            "pattern" => (place, "begins `chatcmpl-` and goes on".to_owned(), actual),
             "minItems" => (place, "not empty".to_owned(), actual),
             "minimum" => (place, "0 or more".to_owned(), actual),
             "anyOf" if *self.text == *CHUNK.text => (
@@ -238,19 +234,39 @@ mod tests {
         for (from, to, expected) in [
             ("chatcmpl-1", "chatcmpl-", "REPLY-2 id"),
             ("\"id\":\"chatcmpl-1\",", "", "REPLY-2 id"),
-            ("chat.completion\"", "chat.completion.chunk\"", "REPLY-3 object"),
+            (
+                "chat.completion\"",
+                "chat.completion.chunk\"",
+                "REPLY-3 object",
+            ),
             ("\"index\":0", "\"index\":1", "REPLY-4 choices[0].index"),
             ("\"index\":0", "\"index\":\"0\"", "REPLY-4 choices[0].index"),
-            ("\"finish_reason\":\"stop\"", "\"finish_reason\":null", "REPLY-4 choices[0].finish_reason"),
-            ("\"role\":\"assistant\",", "", "REPLY-4 choices[0].message.role"),
-            ("\"content\":\"\"", "\"content\":null", "REPLY-4 choices[0].message.content"),
+            (
+                "\"finish_reason\":\"stop\"",
+                "\"finish_reason\":null",
+                "REPLY-4 choices[0].finish_reason",
+            ),
+            (
+                "\"role\":\"assistant\",",
+                "",
+                "REPLY-4 choices[0].message.role",
+            ),
+            (
+                "\"content\":\"\"",
+                "\"content\":null",
+                "REPLY-4 choices[0].message.content",
+            ),
             ("12.0", "12.5", "REPLY-5 usage.prompt_tokens"),
             ("24", "-24", "REPLY-5 usage.total_tokens"),
             ("24", "\"24\"", "REPLY-5 usage.total_tokens"),
             (",\"usage\"", ",\"used\"", "REPLY-5 usage"),
         ] {
             let text = GOOD.replacen(from, to, 1);
-            assert!(broken(&REPLY, &text).contains(&expected.to_owned()), "{text}: {:?}", broken(&REPLY, &text));
+            assert!(
+                broken(&REPLY, &text).contains(&expected.to_owned()),
+                "{text}: {:?}",
+                broken(&REPLY, &text)
+            );
         }
         assert_eq!(broken(&REPLY, "[]"), ["REPLY-1 the value"]);
     }
@@ -260,15 +276,27 @@ mod tests {
         let good = r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":null}}]}"#;
         assert_eq!(broken(&CHUNK, good), Vec::<String>::new());
         assert_eq!(
-            broken(&CHUNK, r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[]}"#),
+            broken(
+                &CHUNK,
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[]}"#
+            ),
             ["STREAM-3 choices"]
         );
         assert_eq!(
-            broken(&CHUNK, r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[],"usage":{}}"#),
+            broken(
+                &CHUNK,
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[],"usage":{}}"#
+            ),
             Vec::<String>::new()
         );
-        assert_eq!(broken(&CHUNK, &good.replace("\"delta\"", "\"data\"")), ["STREAM-3 choices[0].delta"]);
-        assert_eq!(broken(&CHUNK, &good.replace("null", "3")), ["STREAM-3 choices[0].delta.content"]);
+        assert_eq!(
+            broken(&CHUNK, &good.replace("\"delta\"", "\"data\"")),
+            ["STREAM-3 choices[0].delta"]
+        );
+        assert_eq!(
+            broken(&CHUNK, &good.replace("null", "3")),
+            ["STREAM-3 choices[0].delta.content"]
+        );
     }
 
     #[test]
@@ -278,8 +306,14 @@ mod tests {
             ("{}", "BODY-1 messages"),
             (r#"{"messages":[]}"#, "BODY-1 messages"),
             (r#"{"messages":[1]}"#, "BODY-2 messages[0]"),
-            (r#"{"messages":[{"content":"x"}]}"#, "BODY-3 messages[0].role"),
-            (r#"{"messages":[{"role":"user","content":[]}]}"#, "BODY-4 messages[0].content"),
+            (
+                r#"{"messages":[{"content":"x"}]}"#,
+                "BODY-3 messages[0].role",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[]}]}"#,
+                "BODY-4 messages[0].content",
+            ),
         ] {
             assert_eq!(broken(&REQUEST, text), [expected], "{text}");
         }

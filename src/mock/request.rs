@@ -221,7 +221,10 @@ fn chat(mut object: serde_json::Map<String, Value>, mode: Mode) -> Result<Chat, 
     if let Some(model) = &model
         && !MODELS.contains(&model.as_str())
     {
-        return Err(Invalid(format!("model must be one of {}", MODELS.join(", "))));
+        return Err(Invalid(format!(
+            "model must be one of {}",
+            MODELS.join(", ")
+        )));
     }
     let user = optional_text(&mut object, "user", LONGEST_NAME)?;
     let messages = match object.swap_remove("messages") {
@@ -254,13 +257,23 @@ const LONGEST_NAME: usize = 512;
 
 /// Of what is open the mock refuses what an agent could not make sense of: that costs its users no completion.
 fn order(messages: &[Message]) -> Result<(), Invalid> {
-    let later_system = messages.iter().skip(1).position(|message| message.role == Role::System);
+    let later_system = messages
+        .iter()
+        .skip(1)
+        .position(|message| message.role == Role::System);
     if let Some(index) = later_system {
-        return Err(Invalid(format!("messages[{}]: a system message may only come first", index + 1)));
+        return Err(Invalid(format!(
+            "messages[{}]: a system message may only come first",
+            index + 1
+        )));
     }
     match messages.last() {
-        Some(last) if last.role != Role::User => Err(Invalid("the last message must be the user's".to_owned())),
-        Some(last) if last.content.trim().is_empty() => Err(Invalid("the last message must not be blank".to_owned())),
+        Some(last) if last.role != Role::User => {
+            Err(Invalid("the last message must be the user's".to_owned()))
+        }
+        Some(last) if last.content.trim().is_empty() => {
+            Err(Invalid("the last message must not be blank".to_owned()))
+        }
         _ => Ok(()),
     }
 }
@@ -273,7 +286,9 @@ fn optional_text(
     match object.swap_remove(name) {
         None => Ok(None),
         Some(Value::String(text)) if !text.is_empty() && text.len() <= longest => Ok(Some(text)),
-        Some(_) => Err(Invalid(format!("{name} must be a string of 1 to {longest} bytes"))),
+        Some(_) => Err(Invalid(format!(
+            "{name} must be a string of 1 to {longest} bytes"
+        ))),
     }
 }
 

@@ -71,12 +71,14 @@ pub struct Target {
 impl Target {
     /// The path of the base URL, without a slash at its end: empty, or `/prefix`.
     pub fn base_path(&self) -> String {
-        Endpoint::parse(&self.base_url).map_or_else(|_| String::new(), |endpoint| endpoint.base_path)
+        Endpoint::parse(&self.base_url)
+            .map_or_else(|_| String::new(), |endpoint| endpoint.base_path)
     }
 
     /// The value of `Host`.
     pub fn host_header(&self) -> String {
-        Endpoint::parse(&self.base_url).map_or_else(|_| String::new(), |endpoint| endpoint.host_header())
+        Endpoint::parse(&self.base_url)
+            .map_or_else(|_| String::new(), |endpoint| endpoint.host_header())
     }
 
     /// How long one answer is waited for: scaled, ten seconds at least.

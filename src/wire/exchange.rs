@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Header fields as written, in order, names in the case they had.
+/// Header fields as written, in order, names in the case they had. In a request a name may end in the colon: then
+/// the value is written right behind it, without the usual space (RFC 9112 §5.1 has it optional).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, Vec<u8>)>);
 
@@ -33,7 +34,7 @@ impl Headers {
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
         self.0
             .iter()
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
+            .filter(move |(n, _)| n.trim_end_matches(':').eq_ignore_ascii_case(name))
             .map(|(_, v)| v.as_slice())
     }
 
@@ -107,7 +108,10 @@ impl Request {
         bytes.extend_from_slice(format!("{} {} HTTP/1.1\r\n", self.method, self.target).as_bytes());
         let mut field = |name: &str, value: &[u8]| {
             bytes.extend_from_slice(name.as_bytes());
-            bytes.extend_from_slice(b": ");
+            // A name that brings its own colon has its value right behind it: white space there is optional.
+            if !name.ends_with(':') {
+                bytes.extend_from_slice(b": ");
+            }
             bytes.extend_from_slice(value);
             bytes.extend_from_slice(b"\r\n");
         };

@@ -27,7 +27,10 @@ pub(super) const FIELDS: CodeCase = CodeCase {
 
 async fn fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let plain = || with_framing(bench.plain(), bench);
-    let (lower, upper) = (respelled(plain(), str::to_ascii_lowercase), respelled(plain(), str::to_ascii_uppercase));
+    let (lower, upper) = (
+        respelled(plain(), str::to_ascii_lowercase),
+        respelled(plain(), str::to_ascii_uppercase),
+    );
     let names = match bench.mode {
         Mode::Json => lower.clone(),
         Mode::Stream => upper.clone(),
@@ -83,7 +86,10 @@ async fn field_forms(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let moved = |first: bool| {
         let mut ask = bad();
         let fields = &mut ask.request.headers.0;
-        if let Some(at) = fields.iter().position(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        if let Some(at) = fields
+            .iter()
+            .position(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        {
             let field = fields.remove(at);
             fields.insert(if first { 0 } else { fields.len() }, field);
         }
@@ -95,6 +101,23 @@ async fn field_forms(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("in mixed case", named("aUTHORIZATIOn")),
         ("as the first field", moved(true)),
         ("as the last field", moved(false)),
+        (
+            "without white space before its value",
+            named("Authorization:"),
+        ),
+        ("with nothing but a tab before its value", {
+            let mut ask = named("Authorization:");
+            if let Some((_, value)) = ask
+                .request
+                .headers
+                .0
+                .iter_mut()
+                .find(|(name, _)| name == "Authorization:")
+            {
+                value.insert(0, b'\t');
+            }
+            ask
+        }),
         ("with a tab before its value", value("\t", "")),
         ("with spaces before its value", value("   ", "")),
         ("with a space after its value", value("", " ")),
@@ -120,7 +143,10 @@ fn with_framing(mut ask: Ask, bench: &Bench<'_>) -> Ask {
     let length = ask.request.body.len().to_string();
     ask.request.headers.0.insert(
         0,
-        ("Host".to_owned(), bench.profile.target.host_header().into_bytes()),
+        (
+            "Host".to_owned(),
+            bench.profile.target.host_header().into_bytes(),
+        ),
     );
     ask.request.headers.push("Content-Length", length);
     ask
@@ -151,7 +177,11 @@ fn many(mut ask: Ask) -> Ask {
     const FIELDS: usize = 40;
     const BYTES: usize = 4_000;
     let size = |headers: &Headers| -> usize {
-        headers.0.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+        headers
+            .0
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4)
+            .sum()
     };
     let ordinary = [
         ("Accept-Language", "de-CH,de;q=0.9,en;q=0.8"),
@@ -162,12 +192,17 @@ fn many(mut ask: Ask) -> Ask {
         ("Sec-Fetch-Site", "cross-site"),
         ("Sec-Fetch-Dest", "empty"),
         ("X-Request-Id", "00000000-0000-4000-8000-000000000000"),
-        ("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (
+            "Traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
     ];
     for (name, value) in ordinary {
         ask.request.headers.push(name, value);
     }
-    ask.request.headers.push("Cookie", format!("session={}", "c".repeat(1_200)));
+    ask.request
+        .headers
+        .push("Cookie", format!("session={}", "c".repeat(1_200)));
     let mut number = 0;
     while ask.request.headers.0.len() < FIELDS {
         number += 1;

@@ -37,7 +37,11 @@ fn stream_member(mode: Mode) -> String {
     format!("\"stream\":{}", mode == Mode::Stream)
 }
 
-async fn good(bench: &Bench<'_>, ask: Ask, requirement: RequirementId) -> Result<Verdict, Inconclusive> {
+async fn good(
+    bench: &Bench<'_>,
+    ask: Ask,
+    requirement: RequirementId,
+) -> Result<Verdict, Inconclusive> {
     let delivery = bench.send(ask).await?;
     let checks = Expectation::only(Legal::Good).checks(&delivery.answer(), bench.mode, requirement);
     Ok(Verdict::of(checks, &delivery))
@@ -72,8 +76,14 @@ async fn conversation(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ))
     };
     let parts = vec![
-        ("a system message", bench.with_body(messages(bench, 2, None, prompt))),
-        ("an assistant's message", bench.with_body(messages(bench, 3, None, prompt))),
+        (
+            "a system message",
+            bench.with_body(messages(bench, 2, None, prompt)),
+        ),
+        (
+            "an assistant's message",
+            bench.with_body(messages(bench, 3, None, prompt)),
+        ),
         ("50 messages", bench.with_body(many)),
         ("characters of many scripts", alone(&scripts(prompt, 600))),
     ];
@@ -182,8 +192,14 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     } else {
         String::new()
     };
+    // Each of the four kinds of white space; a lone CR, without any LF, is one that line-minded readers miss.
+    let (line, blank) = if stream {
+        ("\r\n", "\n")
+    } else {
+        ("\r", "\r\t")
+    };
     let whole = format!(
-        "\r\n\t {{ {stream_name} :\t{stream}\r, {messages_name} : [ {before} {{ {content_name} : {escaped} ,\n {role_name} : {user} }} ] }} \n",
+        "{line}\t {{ {stream_name} :\t{stream}{line}, {messages_name} : [ {before} {{ {content_name} : {escaped} ,{blank} {role_name} : {user} }} ] }} {blank}",
         stream_name = spelled("stream"),
         messages_name = spelled("messages"),
         content_name = spelled("content"),
@@ -193,11 +209,15 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut parts = vec![
         (
             "members in another order",
-            format!("{{\"stream\":{stream},\"messages\":[{{\"content\":{plain},\"role\":\"user\"}}]}}"),
+            format!(
+                "{{\"stream\":{stream},\"messages\":[{{\"content\":{plain},\"role\":\"user\"}}]}}"
+            ),
         ),
         (
             "white space",
-            format!("\r\n\t {{\r\"messages\" : [ {{ \"role\" : \"user\" ,\n\"content\" :\t{plain} }} ] , \"stream\" : {stream} }} \n"),
+            format!(
+                "{line}\t {{{blank}\"messages\" : [ {{ \"role\" : \"user\" ,{line}\"content\" :\t{plain} }} ] , \"stream\" : {stream} }} {blank}"
+            ),
         ),
         (
             "escapes in names",
@@ -210,12 +230,18 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ),
         (
             "escapes in values",
-            format!("{{\"messages\":[{{\"role\":{},\"content\":{escaped}}}],\"stream\":{stream}}}", spelled("user")),
+            format!(
+                "{{\"messages\":[{{\"role\":{},\"content\":{escaped}}}],\"stream\":{stream}}}",
+                spelled("user")
+            ),
         ),
     ];
     if stream {
         parts.push(("all three roles", messages(bench, 4, None, prompt)));
-        parts.push(("characters of many scripts", messages(bench, 1, None, &scripts(prompt, 600))));
+        parts.push((
+            "characters of many scripts",
+            messages(bench, 1, None, &scripts(prompt, 600)),
+        ));
     }
     let parts = parts
         .into_iter()
@@ -304,7 +330,10 @@ async fn stream_absent(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let accept = "text/event-stream";
     let parts = vec![
         ("stream absent", bench.with_body(body.clone())),
-        ("Accept: text/event-stream", bench.plain().header("Accept", accept)),
+        (
+            "Accept: text/event-stream",
+            bench.plain().header("Accept", accept),
+        ),
     ];
     let whole = bench.with_body(body).header("Accept", accept);
     together(bench, BODY_8, whole, parts).await
@@ -367,7 +396,9 @@ async fn unknown_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     for check in &mut checks {
         "answer to a huge number".clone_into(&mut check.name);
     }
-    verdict.join(Verdict::of(checks, &delivery).observing("body.unknown_field.huge_number", seen(&answer)));
+    verdict.join(
+        Verdict::of(checks, &delivery).observing("body.unknown_field.huge_number", seen(&answer)),
+    );
     Ok(verdict)
 }
 
@@ -405,12 +436,20 @@ async fn odd_characters(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ))
     };
     // Half a pair is what strict parsers refuse: it would hide what becomes of the others.
-    let (lone, others): (Vec<_>, Vec<_>) = ODD.iter().partition(|(name, _)| name.starts_with("lone"));
+    let (lone, others): (Vec<_>, Vec<_>) =
+        ODD.iter().partition(|(name, _)| name.starts_with("lone"));
     let all: Vec<&str> = others.iter().map(|(_, content)| *content).collect();
-    let parts = others.iter().map(|(name, content)| (*name, ask(content))).collect();
-    let mut verdict = open_together(bench, "body.odd_characters", ask(&all.join(" ")), parts).await?;
+    let parts = others
+        .iter()
+        .map(|(name, content)| (*name, ask(content)))
+        .collect();
+    let mut verdict =
+        open_together(bench, "body.odd_characters", ask(&all.join(" ")), parts).await?;
     let all: Vec<&str> = lone.iter().map(|(_, content)| *content).collect();
-    let parts = lone.iter().map(|(name, content)| (*name, ask(content))).collect();
+    let parts = lone
+        .iter()
+        .map(|(name, content)| (*name, ask(content)))
+        .collect();
     verdict.join(open_together(bench, "body.odd_characters", ask(&all.join(" ")), parts).await?);
     Ok(verdict)
 }
@@ -435,8 +474,10 @@ pub(super) const DUPLICATES: CodeCase = CodeCase {
 async fn duplicates(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let prompt = quoted(&bench.profile.prompt.text);
     let good = format!("\"messages\":[{{\"role\":\"user\",\"content\":{prompt}}}]");
-    let twice = format!("\"messages\":[{{\"role\":\"robot\",\"role\":\"user\",\"content\":{prompt}}}]");
-    let ask = |members: String| bench.with_body(format!("{{{members},{}}}", stream_member(bench.mode)));
+    let twice =
+        format!("\"messages\":[{{\"role\":\"robot\",\"role\":\"user\",\"content\":{prompt}}}]");
+    let ask =
+        |members: String| bench.with_body(format!("{{{members},{}}}", stream_member(bench.mode)));
     let parts = vec![
         ("good_last", ask(format!("\"messages\":[],{good}"))),
         ("role", ask(twice.clone())),
@@ -449,7 +490,8 @@ async fn duplicates(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let delivery = bench.send(first).await?;
     let answer = delivery.answer();
     verdict.join(
-        Verdict::of(stands(&answer, BODY_11), &delivery).observing("body.duplicates.good_first", seen(&answer)),
+        Verdict::of(stands(&answer, BODY_11), &delivery)
+            .observing("body.duplicates.good_first", seen(&answer)),
     );
     Ok(verdict)
 }
@@ -482,10 +524,18 @@ async fn many_messages(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         (24, "{\"role\":\"robot\",\"content\":\"Yes.\"}"),
         (48, "{\"role\":\"assistant\"}"),
     ] {
-        let body = messages(bench, 50, Some((place, element)), &bench.profile.prompt.text);
+        let body = messages(
+            bench,
+            50,
+            Some((place, element)),
+            &bench.profile.prompt.text,
+        );
         let delivery = bench.send(bench.with_body(body)).await?;
-        let checks = Expectation::error(400, &[ErrorCode::InvalidRequest])
-            .checks(&delivery.answer(), bench.mode, requirement);
+        let checks = Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(
+            &delivery.answer(),
+            bench.mode,
+            requirement,
+        );
         verdict.join(Verdict::of(checks, &delivery));
     }
     Ok(verdict)
@@ -515,16 +565,29 @@ async fn hard_to_read(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let long = format!("{prompt} {}", "word ".repeat(6_000));
     let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut asks = vec![
-        ("open_brackets", bench.with_body(with(&format!("\"x\":{}", "[".repeat(50_000))))),
+        (
+            "open_brackets",
+            bench.with_body(with(&format!("\"x\":{}", "[".repeat(50_000)))),
+        ),
         (
             "nested_objects",
-            bench.with_body(with(&format!("\"x\":{}1{}", "{\"a\":".repeat(1_000), "}".repeat(1_000)))),
+            bench.with_body(with(&format!(
+                "\"x\":{}1{}",
+                "{\"a\":".repeat(1_000),
+                "}".repeat(1_000)
+            ))),
         ),
         (
             "long_content",
-            bench.with_body(format!("{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}],\"stream\":false}}", quoted(&long))),
+            bench.with_body(format!(
+                "{{\"messages\":[{{\"role\":\"user\",\"content\":{}}}],\"stream\":false}}",
+                quoted(&long)
+            )),
         ),
-        ("long_user", bench.with_body(with(&format!("\"user\":\"{}\"", "u".repeat(10_000))))),
+        (
+            "long_user",
+            bench.with_body(with(&format!("\"user\":\"{}\"", "u".repeat(10_000)))),
+        ),
         ("utf16", bench.with_body(utf16)),
     ];
     let mut coded = bench.with_body(gzipped(plain.as_bytes()));
@@ -540,7 +603,8 @@ async fn hard_to_read(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         for check in &mut checks {
             check.name = format!("answer to {}", name.replace('_', " "));
         }
-        verdict.join(Verdict::of(checks, &delivery).observing(&format!("body.{name}"), seen(&answer)));
+        verdict
+            .join(Verdict::of(checks, &delivery).observing(&format!("body.{name}"), seen(&answer)));
     }
     Ok(verdict)
 }

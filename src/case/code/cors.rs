@@ -22,9 +22,15 @@ pub(super) fn preflight(bench: &Bench<'_>) -> Ask {
     }
     headers.push("Accept", "*/*");
     headers.push("Access-Control-Request-Method", "POST");
-    headers.push("Access-Control-Request-Headers", "authorization,content-type");
+    headers.push(
+        "Access-Control-Request-Headers",
+        "authorization,content-type",
+    );
     headers.push("Origin", origin.as_bytes());
-    headers.push("User-Agent", concat!("clawcheck/", env!("CARGO_PKG_VERSION")));
+    headers.push(
+        "User-Agent",
+        concat!("clawcheck/", env!("CARGO_PKG_VERSION")),
+    );
     headers.push("Sec-Fetch-Mode", "cors");
     headers.push("Accept-Encoding", "identity");
     ask.request.headers = headers;
@@ -89,7 +95,10 @@ async fn preflight_allows(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
                 answer.summary()
             )));
         }
-        verdict.join(Verdict::of(cors::preflight_allows(&answer, origin), &delivery));
+        verdict.join(Verdict::of(
+            cors::preflight_allows(&answer, origin),
+            &delivery,
+        ));
     }
     Ok(verdict)
 }
@@ -116,12 +125,7 @@ async fn post(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let delivery = bench.send(bench.plain().from_origin(&origin)).await?;
     let answer = delivery.answer();
     if answer.status() != Some(200) {
-        let check = Check::violation(
-            CORS_3,
-            "status",
-            "200, as without Origin",
-            answer.summary(),
-        );
+        let check = Check::violation(CORS_3, "status", "200, as without Origin", answer.summary());
         return Ok(Verdict::of(vec![check], &delivery));
     }
     let mut verdict = Verdict::of(vec![cors::allow_origin(&answer, &origin)], &delivery);
@@ -177,7 +181,12 @@ async fn manners(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             .headers()
             .text("access-control-allow-origin")
             .unwrap_or_else(|| "none".to_owned());
-        let allowed = if allowed == origin { "the origin" } else { &allowed }.to_owned();
+        let allowed = if allowed == origin {
+            "the origin"
+        } else {
+            &allowed
+        }
+        .to_owned();
         verdict.join(
             Verdict::of(cors::manners(&answer, &origin), &delivery)
                 .observing("cors.allow_origin", allowed),

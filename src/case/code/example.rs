@@ -28,13 +28,21 @@ fn fetch_body(prompt: &str) -> String {
 /// A request with exactly these fields, besides those that the profile adds.
 fn bare(bench: &Bench<'_>, mode: Mode, body: String, fields: &[(&str, &str)]) -> Ask {
     let mut ask = Ask::with_body(bench.profile, mode, body.into_bytes());
-    let authorization = ask.request.headers.text("authorization").unwrap_or_default();
+    let authorization = ask
+        .request
+        .headers
+        .text("authorization")
+        .unwrap_or_default();
     let mut headers = Headers::new();
     for (name, value) in &bench.profile.headers {
         headers.push(name.clone(), value.as_bytes());
     }
     for (name, value) in fields {
-        let value = if *name == "Authorization" { &authorization } else { *value };
+        let value = if *name == "Authorization" {
+            &authorization
+        } else {
+            *value
+        };
         headers.push(*name, value.as_bytes());
     }
     ask.request.headers = headers;
@@ -65,7 +73,12 @@ async fn curl(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("Authorization", ""),
         ("Content-Type", "application/json"),
     ];
-    let ask = bare(bench, Mode::Json, curl_body(&bench.profile.prompt.text), &fields);
+    let ask = bare(
+        bench,
+        Mode::Json,
+        curl_body(&bench.profile.prompt.text),
+        &fields,
+    );
     let delivery = bench.send(ask).await?;
     let checks = works(&delivery, Mode::Json, EXAMPLE_1);
     Ok(Verdict::of(checks, &delivery))
@@ -116,7 +129,12 @@ async fn node(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("user-agent", "node"),
         ("accept-encoding", "gzip, deflate"),
     ];
-    let ask = bare(bench, Mode::Stream, fetch_body(&bench.profile.prompt.text), &fields);
+    let ask = bare(
+        bench,
+        Mode::Stream,
+        fetch_body(&bench.profile.prompt.text),
+        &fields,
+    );
     let delivery = bench.send(ask).await?;
     let checks = works(&delivery, Mode::Stream, EXAMPLE_2);
     Ok(Verdict::of(checks, &delivery))
@@ -166,7 +184,12 @@ async fn browser(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
         ),
     ];
-    let mut ask = bare(bench, Mode::Stream, fetch_body(&bench.profile.prompt.text), &fields);
+    let mut ask = bare(
+        bench,
+        Mode::Stream,
+        fetch_body(&bench.profile.prompt.text),
+        &fields,
+    );
     ask.origin = Some(origin.clone());
     let delivery = bench.send(ask).await?;
     let mut checks = works(&delivery, Mode::Stream, EXAMPLE_2);

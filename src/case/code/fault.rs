@@ -40,13 +40,21 @@ async fn timed_out(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
 
 fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
     let answer = delivery.answer();
-    let named = answer.codes().iter().any(|named| named.code == ErrorCode::Timeout);
+    let named = answer
+        .codes()
+        .iter()
+        .any(|named| named.code == ErrorCode::Timeout);
     let expected = "504 timeout";
     let mut checks = Vec::new();
     if answer.status() == Some(504) && named {
         checks.push(Check::pass(FAULT_2, "status", expected, answer.summary()));
     } else {
-        checks.push(Check::violation(FAULT_2, "status", expected, answer.summary()));
+        checks.push(Check::violation(
+            FAULT_2,
+            "status",
+            expected,
+            answer.summary(),
+        ));
     }
     if answer.status() == Some(504)
         && let Some(head) = &delivery.exchange.head
@@ -59,7 +67,10 @@ fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
 /// Whether the time-out came after about 130 s of the target's clock.
 fn time_check(bench: &Bench<'_>, delivery: &Delivery, at: Instant) -> Check {
     // From when the target could have begun to when it told: the request may have been long under way.
-    let from = delivery.exchange.sent_at.unwrap_or(delivery.exchange.started);
+    let from = delivery
+        .exchange
+        .sent_at
+        .unwrap_or(delivery.exchange.started);
     let scale = bench.profile.target.time_scale;
     let elapsed = at.saturating_duration_since(from);
     let whole = at.saturating_duration_since(delivery.exchange.started);
@@ -85,7 +96,10 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
         let check = Check::violation(FAULT_4, "status", expected, answer.summary());
         return Verdict::of(vec![check], delivery);
     };
-    let named = answer.codes().iter().any(|named| named.code == ErrorCode::Timeout);
+    let named = answer
+        .codes()
+        .iter()
+        .any(|named| named.code == ErrorCode::Timeout);
     if head.status == 504 {
         let check = if named {
             Check::pass(FAULT_4, "status", expected, answer.summary())

@@ -62,7 +62,9 @@ pub(super) const BOT_RATE: CodeCase = CodeCase {
 
 async fn bot_rate(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let bot = bench.bot(Fixture::BotRateLimited)?;
-    let plain = |mode: Mode| Ask::plain(bench.profile, mode).bot(bench.profile, Fixture::BotRateLimited, bot);
+    let plain = |mode: Mode| {
+        Ask::plain(bench.profile, mode).bot(bench.profile, Fixture::BotRateLimited, bot)
+    };
     rate(bench, &plain, ErrorCode::BotRateLimited, "limit.bot_rate").await
 }
 
@@ -74,13 +76,21 @@ async fn rate(
 ) -> Result<Verdict, Inconclusive> {
     let burst = bench.profile.provoke.burst;
     // Bodies that are 400 cost nothing; where they do not count, valid ones have to.
-    let cheap = |mode: Mode| plain(mode).body(format!("{{\"messages\":[],\"stream\":{}}}", mode == Mode::Stream));
+    let cheap = |mode: Mode| {
+        plain(mode).body(format!(
+            "{{\"messages\":[],\"stream\":{}}}",
+            mode == Mode::Stream
+        ))
+    };
     let mut answers = fire(bench, &cheap, burst).await;
-    if let Some(hint) = answers.iter().find_map(|delivery| foreign_bot(delivery)) {
+    if let Some(hint) = answers.iter().find_map(foreign_bot) {
         return Err(hint);
     }
     let mut with = "bodies that are 400";
-    if !answers.iter().any(|delivery| delivery.status() == Some(429)) {
+    if !answers
+        .iter()
+        .any(|delivery| delivery.status() == Some(429))
+    {
         with = "valid bodies";
         answers = fire(bench, plain, burst).await;
     }
@@ -91,13 +101,21 @@ async fn rate(
         .collect();
     if refused.is_empty() {
         let shown = answers.last().cloned();
-        verdict.checks.push(never_limited(bench, LIMIT_1, &format!("{burst} requests at once")));
+        verdict.checks.push(never_limited(
+            bench,
+            LIMIT_1,
+            &format!("{burst} requests at once"),
+        ));
         verdict.shown = shown;
         return Ok(verdict);
     }
     verdict.join(codes(&refused, natural));
     verdict.join(streams_refused(&answers, plain, bench, with == "bodies that are 400").await);
-    let again: &(dyn Fn(Mode) -> Ask + Sync) = if with == "valid bodies" { plain } else { &cheap };
+    let again: &(dyn Fn(Mode) -> Ask + Sync) = if with == "valid bodies" {
+        plain
+    } else {
+        &cheap
+    };
     verdict.join(honest_wait(bench, again, &refused).await?);
     Ok(verdict)
 }
@@ -109,14 +127,24 @@ fn foreign_bot(delivery: &Delivery) -> Option<Inconclusive> {
         && delivery.answer().code() == Some(ErrorCode::BotNotFound);
     missed.then(|| {
         let name = delivery.ask.bot.map_or("the bot", Fixture::name);
-        Inconclusive(format!("404 bot_not_found for {name}: give this bot its key in the profile"))
+        Inconclusive(format!(
+            "404 bot_not_found for {name}: give this bot its key in the profile"
+        ))
     })
 }
 
 /// A burst: all requests at once, every other one with `stream: true`, the last one plain JSON.
-async fn fire(bench: &Bench<'_>, ask: &(dyn Fn(Mode) -> Ask + Sync), count: usize) -> Vec<Delivery> {
+async fn fire(
+    bench: &Bench<'_>,
+    ask: &(dyn Fn(Mode) -> Ask + Sync),
+    count: usize,
+) -> Vec<Delivery> {
     let asks = (0..count).map(|at| {
-        let mode = if (count - at).is_multiple_of(2) { Mode::Stream } else { Mode::Json };
+        let mode = if (count - at).is_multiple_of(2) {
+            Mode::Stream
+        } else {
+            Mode::Json
+        };
         bench.courier.once(ask(mode).provoking(&[429]))
     });
     join_all(asks).await
@@ -128,7 +156,9 @@ fn never_limited(bench: &Bench<'_>, requirement: RequirementId, what: &str) -> C
         requirement,
         "limit",
         "429 before that: the fixture's budget is said to be small",
-        format!("no 429 among {what}: either the fixture is not limited, or the deployment does not limit"),
+        format!(
+            "no 429 among {what}: either the fixture is not limited, or the deployment does not limit"
+        ),
     )
 }
 
@@ -174,7 +204,12 @@ async fn streams_refused(
             && (cheap || delivery.answer().stream().error().is_some())
     });
     if let Some(delivery) = laundered {
-        let check = Check::violation(LIMIT_5, "refusal of a stream", expected, delivery.answer().summary());
+        let check = Check::violation(
+            LIMIT_5,
+            "refusal of a stream",
+            expected,
+            delivery.answer().summary(),
+        );
         return Verdict::of(vec![check], delivery);
     }
     let mut streams: Vec<Delivery> = answers
@@ -237,7 +272,12 @@ async fn honest_wait(
         .await;
     let expected = "no 429 after the wait that retry_after names";
     let check = match after.status() {
-        Some(429) => Check::advice(LIMIT_2, "honest retry_after", expected, after.answer().summary()),
+        Some(429) => Check::advice(
+            LIMIT_2,
+            "honest retry_after",
+            expected,
+            after.answer().summary(),
+        ),
         Some(status) => Check::pass(LIMIT_2, "honest retry_after", expected, status.to_string()),
         None => return Ok(observed),
     };
@@ -266,9 +306,11 @@ pub(super) const PLACES: CodeCase = CodeCase {
 fn long(bench: &Bench<'_>) -> Result<Ask, Inconclusive> {
     let key = bench.key(Fixture::KeyConcurrencyLimited)?;
     let body = plain_body(&bench.profile.prompt.long, Mode::Stream);
-    Ok(Ask::with_body(bench.profile, Mode::Stream, body.into_bytes())
-        .key(key)
-        .provoking(&[429]))
+    Ok(
+        Ask::with_body(bench.profile, Mode::Stream, body.into_bytes())
+            .key(key)
+            .provoking(&[429]),
+    )
 }
 
 /// Streams that run, and answers that were something else.
@@ -294,7 +336,10 @@ async fn fill(bench: &Bench<'_>, count: usize) -> Result<Filled, Inconclusive> {
             filled.running.push(opened);
             continue;
         }
-        let delivery = bench.courier.finish(opened, bench.courier.deadline().left()).await;
+        let delivery = bench
+            .courier
+            .finish(opened, bench.courier.deadline().left())
+            .await;
         match status {
             Some(429) => filled.refused.push(delivery),
             _ => filled.other.push(delivery),
@@ -315,14 +360,18 @@ async fn places(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             .other
             .first()
             .map_or_else(String::new, |delivery| delivery.answer().summary());
-        return Err(Inconclusive(format!("no stream could be opened on keys.concurrency_limited: {said}")));
+        return Err(Inconclusive(format!(
+            "no stream could be opened on keys.concurrency_limited: {said}"
+        )));
     }
     let mut verdict = Verdict::default();
     let places = filled.running.len();
     if filled.refused.is_empty() {
-        verdict
-            .checks
-            .push(never_limited(bench, LIMIT_1, &format!("{places} streams at once")));
+        verdict.checks.push(never_limited(
+            bench,
+            LIMIT_1,
+            &format!("{places} streams at once"),
+        ));
     } else {
         let refused: Vec<&Delivery> = filled.refused.iter().collect();
         verdict.join(codes(&refused, ErrorCode::ConcurrentLimit));
@@ -349,7 +398,13 @@ async fn places(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     }
     // The streams that run go on undisturbed, refusals beside them or not.
     let within = bench.courier.deadline().left();
-    let whole = join_all(filled.running.into_iter().map(|opened| bench.courier.finish(opened, within))).await;
+    let whole = join_all(
+        filled
+            .running
+            .into_iter()
+            .map(|opened| bench.courier.finish(opened, within)),
+    )
+    .await;
     for delivery in &whole {
         verdict.join(undisturbed(delivery));
     }
@@ -374,7 +429,8 @@ fn undisturbed(delivery: &Delivery) -> Verdict {
     let answer = delivery.answer();
     let expected = "a whole stream, though others were refused meanwhile";
     let stream = answer.stream();
-    let whole = stream.done_count() > 0 && stream.error().is_none() && stream.chunks().next().is_some();
+    let whole =
+        stream.done_count() > 0 && stream.error().is_none() && stream.chunks().next().is_some();
     let check = if whole {
         Check::pass(LIMIT_5, "running stream", expected, "whole")
     } else {
@@ -384,7 +440,11 @@ fn undisturbed(delivery: &Delivery) -> Verdict {
 }
 
 /// Opens streams until as many run at once as before, for [`FREE_WITHIN`] at most.
-async fn refill(bench: &Bench<'_>, places: usize, ended: Instant) -> Result<(Filled, Duration), Inconclusive> {
+async fn refill(
+    bench: &Bench<'_>,
+    places: usize,
+    ended: Instant,
+) -> Result<(Filled, Duration), Inconclusive> {
     let deadline = Deadline::after(FREE_WITHIN);
     let mut filled = fill(bench, places).await?;
     filled.running = still_open(bench, filled.running).await;
@@ -408,7 +468,10 @@ async fn still_open(bench: &Bench<'_>, running: Vec<Opened>) -> Vec<Opened> {
         // Only what has been read is known: a flight that nobody reads does not see its end.
         opened
             .flight
-            .read_until(|progress| progress.ended, Deadline::after(Duration::from_millis(2)))
+            .read_until(
+                |progress| progress.ended,
+                Deadline::after(Duration::from_millis(2)),
+            )
             .await;
         if opened.flight.progress().ended {
             let _ = bench.courier.abandon(opened);
@@ -425,7 +488,12 @@ fn freed(places: usize, refilled: &Filled, after: Duration) -> Verdict {
     if running >= places {
         let actual = format!("{running} after {:.1} s", after.as_secs_f64());
         return Verdict {
-            checks: vec![Check::pass(LIMIT_3, "places after the end", expected, actual)],
+            checks: vec![Check::pass(
+                LIMIT_3,
+                "places after the end",
+                expected,
+                actual,
+            )],
             ..Verdict::default()
         };
     }
@@ -456,7 +524,12 @@ async fn left(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             return Ok(Verdict::of(vec![check], &delivery));
         }
         if deadline.passed() {
-            let check = Check::advice(LIMIT_3, "places after leaving", expected, "still refused after 10 s");
+            let check = Check::advice(
+                LIMIT_3,
+                "places after leaving",
+                expected,
+                "still refused after 10 s",
+            );
             return Ok(match filled.refused.last() {
                 Some(delivery) => Verdict::of(vec![check], delivery),
                 None => Verdict::default(),

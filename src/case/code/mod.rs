@@ -131,7 +131,9 @@ async fn open_together(
         for check in &mut checks {
             check.name = format!("answer to {}", part.replace('_', " "));
         }
-        verdict.join(Verdict::of(checks, &delivery).observing(&format!("{name}.{part}"), seen(&answer)));
+        verdict.join(
+            Verdict::of(checks, &delivery).observing(&format!("{name}.{part}"), seen(&answer)),
+        );
     }
     Ok(verdict)
 }

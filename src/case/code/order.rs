@@ -29,7 +29,10 @@ async fn existence(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let other = made_up_bot(main);
     let mut verdict = Verdict::default();
     let made_up = made_up_key(&bench.main_key());
-    for (name, key) in [("without a key", None), ("with a made-up key", Some(made_up))] {
+    for (name, key) in [
+        ("without a key", None),
+        ("with a made-up key", Some(made_up)),
+    ] {
         let ask = |id: &str| {
             let ask = bench.plain().bot_id(bench.profile, id);
             match &key {
@@ -43,7 +46,12 @@ async fn existence(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let check = if expected == actual {
             Check::pass(ORDER_2, name, expected, actual)
         } else {
-            Check::advice(ORDER_2, name, format!("as for a bot that exists: {expected}"), actual)
+            Check::advice(
+                ORDER_2,
+                name,
+                format!("as for a bot that exists: {expected}"),
+                actual,
+            )
         };
         verdict.join(Verdict::of(vec![check], &nowhere));
     }

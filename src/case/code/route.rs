@@ -54,8 +54,11 @@ async fn foreign(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let main = &bench.profile.bots.main.id;
     let other = made_up_bot(main);
     let there = bench.send(bench.plain().key(key.clone())).await?;
-    let mut checks =
-        Expectation::error(404, &[ErrorCode::BotNotFound]).checks(&there.answer(), bench.mode, ROUTE_3);
+    let mut checks = Expectation::error(404, &[ErrorCode::BotNotFound]).checks(
+        &there.answer(),
+        bench.mode,
+        ROUTE_3,
+    );
     if !checks.iter().any(Check::is_finding) {
         let nowhere = bench
             .send(bench.plain().key(key).bot_id(bench.profile, &other))
@@ -130,7 +133,10 @@ async fn other_methods(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             ));
         }
         verdict.join(Verdict::of(checks, &delivery));
-        if method == "HEAD" && delivery.exchange.protocol == Protocol::Http1 && bench.courier.speaks_http1() {
+        if method == "HEAD"
+            && delivery.exchange.protocol == Protocol::Http1
+            && bench.courier.speaks_http1()
+        {
             verdict.join(after_head(bench).await?);
         }
     }
@@ -188,10 +194,15 @@ async fn encoded_id(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     };
     // A body that is 400 tells whether the route was found, without a completion.
     let mut ask = bench.with_body("{\"messages\":[],\"stream\":false}");
-    ask.request.target = format!("{}{}", bench.profile.target.base_path(), chat_path(&encoded));
+    ask.request.target = format!(
+        "{}{}",
+        bench.profile.target.base_path(),
+        chat_path(&encoded)
+    );
     ask.documented = false;
     ask.open = true;
     let delivery = bench.send(ask).await?;
     let answer = delivery.answer();
-    Ok(Verdict::of(stands(&answer, ROUTE_5), &delivery).observing("route.encoded_id", seen(&answer)))
+    Ok(Verdict::of(stands(&answer, ROUTE_5), &delivery)
+        .observing("route.encoded_id", seen(&answer)))
 }

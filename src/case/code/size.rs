@@ -16,7 +16,10 @@ fn padded(mut ask: Ask, size: usize) -> Ask {
 
 /// A body that is 400 whatever its size: asks for the limit without a completion.
 fn bad(bench: &Bench<'_>) -> Ask {
-    bench.with_body(format!("{{\"messages\":[],\"stream\":{}}}", bench.mode == Mode::Stream))
+    bench.with_body(format!(
+        "{{\"messages\":[],\"stream\":{}}}",
+        bench.mode == Mode::Stream
+    ))
 }
 
 /// SIZE-1, its open part: which of the two readings.
@@ -39,7 +42,9 @@ pub(super) const SEEN: CodeCase = CodeCase {
 async fn limit_seen(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let mut limit = "over 102400".to_owned();
-    let within = bench.send(padded(bad(bench), size::ALWAYS_ACCEPTED)).await?;
+    let within = bench
+        .send(padded(bad(bench), size::ALWAYS_ACCEPTED))
+        .await?;
     let answer = within.answer();
     let expected = "400 for what is wrong in it: 100,000 bytes are within the limit";
     let check = match answer.status() {
@@ -55,8 +60,18 @@ async fn limit_seen(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let delivery = bench.send(padded(bad(bench), body)).await?;
         let answer = delivery.answer();
         let checks = match answer.status() {
-            Some(status @ (400 | 413)) => vec![Check::pass(SIZE_1, "status", "400 or 413", status.to_string())],
-            _ => vec![Check::violation(SIZE_1, "status", "400 or 413", answer.summary())],
+            Some(status @ (400 | 413)) => vec![Check::pass(
+                SIZE_1,
+                "status",
+                "400 or 413",
+                status.to_string(),
+            )],
+            _ => vec![Check::violation(
+                SIZE_1,
+                "status",
+                "400 or 413",
+                answer.summary(),
+            )],
         };
         let refused = answer.status() == Some(413);
         verdict.join(Verdict::of(checks, &delivery));
@@ -110,15 +125,23 @@ async fn chunked(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         if refused.status() == Some(411) {
             return Ok(length_required(&refused));
         }
-        let checks = Expectation::error(413, &[ErrorCode::RequestTooLarge])
-            .checks(&refused.answer(), bench.mode, SIZE_2);
+        let checks = Expectation::error(413, &[ErrorCode::RequestTooLarge]).checks(
+            &refused.answer(),
+            bench.mode,
+            SIZE_2,
+        );
         verdict.join(Verdict::of(checks, &refused));
     }
     Ok(verdict)
 }
 
 fn length_required(delivery: &Delivery) -> Verdict {
-    let check = Check::pass(SIZE_2, "status", "413, or 411 to any chunked request", "411");
+    let check = Check::pass(
+        SIZE_2,
+        "status",
+        "413, or 411 to any chunked request",
+        "411",
+    );
     Verdict::of(vec![check], delivery).observing("size.chunked", "411")
 }
 
@@ -189,7 +212,10 @@ async fn in_step_after(bench: &Bench<'_>, bytes: usize) -> Result<Verdict, Incon
 async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inconclusive> {
     let mut connection = bench.courier.connect().await?;
     let first = bench.courier.on(&mut connection, ask).await;
-    if first.exchange.protocol != Protocol::Http1 || !first.exchange.reusable || first.status() != Some(413) {
+    if first.exchange.protocol != Protocol::Http1
+        || !first.exchange.reusable
+        || first.status() != Some(413)
+    {
         return Ok(Verdict::default());
     }
     let id = crate::case::made_up_bot(&bench.profile.bots.main.id);
@@ -199,7 +225,9 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
         .await;
     let answer = next.answer();
     // A connection that is closed before the next answer begins was allowed to be (RFC 9112 §9.5).
-    if next.exchange.broke_before_first_byte() || matches!(answer.status(), Some(404 | 429 | 500 | 503)) {
+    if next.exchange.broke_before_first_byte()
+        || matches!(answer.status(), Some(404 | 429 | 500 | 503))
+    {
         return Ok(Verdict::default());
     }
     let check = Check::violation(
@@ -237,7 +265,12 @@ async fn large_refusal(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let mut one = readable(&delivery, bytes);
         for check in &mut one.checks {
             if check.is_finding() {
-                *check = Check::advice(SIZE_3, check.name.clone(), check.expected.clone(), check.actual.clone());
+                *check = Check::advice(
+                    SIZE_3,
+                    check.name.clone(),
+                    check.expected.clone(),
+                    check.actual.clone(),
+                );
             }
         }
         verdict.join(one);
@@ -289,12 +322,18 @@ async fn expect_continue(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         vec![if came_first(&small) {
             Check::pass(SIZE_4, "answer before the body", expected, shown(&small))
         } else {
-            Check::advice(SIZE_4, "answer before the body", expected, "nothing for 3 s")
+            Check::advice(
+                SIZE_4,
+                "answer before the body",
+                expected,
+                "nothing for 3 s",
+            )
         }],
         &small,
     );
     let large = bench.send(ask(150_000)).await?;
-    let at_once = large.status() == Some(413) && large.exchange.interim.is_empty() && came_first(&large);
+    let at_once =
+        large.status() == Some(413) && large.exchange.interim.is_empty() && came_first(&large);
     let expected = "413 without 100 and without the body";
     verdict.join(Verdict::of(
         vec![if at_once {

@@ -5,8 +5,8 @@ use super::cost;
 use crate::case::catalogue::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict, made_up_bot, made_up_key};
 use crate::contract::{
-    AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_10, CORS_1, ErrorCode, ROUTE_1, ROUTE_2, RequirementId, SIZE_1, WIRE_2, WIRE_3, WIRE_4,
-    size,
+    AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_10, CORS_1, ErrorCode, ROUTE_1, ROUTE_2, RequirementId,
+    SIZE_1, WIRE_2, WIRE_3, WIRE_4, size,
 };
 use crate::judge::{Check, Expectation, Legal, Mode};
 use crate::profile::Fixture;
@@ -70,9 +70,19 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
         step("no key", AUTH_1, no_key(Mode::Json), &[401]),
         Step {
             good: true,
-            ..step("a stream", ROUTE_1, Ask::plain(profile, Mode::Stream), &[200])
+            ..step(
+                "a stream",
+                ROUTE_1,
+                Ask::plain(profile, Mode::Stream),
+                &[200],
+            )
         },
-        step("an unknown bot", ROUTE_2, bench.plain().bot_id(profile, &unknown), &[404]),
+        step(
+            "an unknown bot",
+            ROUTE_2,
+            bench.plain().bot_id(profile, &unknown),
+            &[404],
+        ),
         step("a bad body", BODY_1, bad(Mode::Json), &[400]),
         Step {
             good: true,
@@ -80,10 +90,25 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
         },
         Step {
             good: true,
-            ..step("a second stream", ROUTE_1, Ask::plain(profile, Mode::Stream), &[200])
+            ..step(
+                "a second stream",
+                ROUTE_1,
+                Ask::plain(profile, Mode::Stream),
+                &[200],
+            )
         },
-        step("a bad body for a stream", BODY_10, bad(Mode::Stream), &[400]),
-        step("a preflight", CORS_1, preflight(bench), &[200, 201, 202, 203, 204, 205, 206]),
+        step(
+            "a bad body for a stream",
+            BODY_10,
+            bad(Mode::Stream),
+            &[400],
+        ),
+        step(
+            "a preflight",
+            CORS_1,
+            preflight(bench),
+            &[200, 201, 202, 203, 204, 205, 206],
+        ),
         step(
             "a made-up key",
             AUTH_3,
@@ -107,7 +132,12 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
     steps.push(step("no key, again", AUTH_1, no_key(Mode::Stream), &[401]));
     steps.push(step("a body that is too large", SIZE_1, large, &[413]));
     steps.push(step("a bad body, again", BODY_1, bad(Mode::Json), &[400]));
-    steps.push(step("an unknown bot, again", ROUTE_2, bench.plain().bot_id(profile, &unknown), &[404]));
+    steps.push(step(
+        "an unknown bot, again",
+        ROUTE_2,
+        bench.plain().bot_id(profile, &unknown),
+        &[404],
+    ));
     steps
 }
 
@@ -148,12 +178,21 @@ async fn in_step(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     }
     Ok(verdict.observing(
         "wire.keep_alive",
-        if kept > 0 { "connections are kept" } else { "closed after every answer" },
+        if kept > 0 {
+            "connections are kept"
+        } else {
+            "closed after every answer"
+        },
     ))
 }
 
 /// The same request on a connection of its own: only an answer that differs there is the connection's fault.
-async fn compare(bench: &Bench<'_>, step: &Step, before: &str, kept: &Delivery) -> Result<Verdict, Inconclusive> {
+async fn compare(
+    bench: &Bench<'_>,
+    step: &Step,
+    before: &str,
+    kept: &Delivery,
+) -> Result<Verdict, Inconclusive> {
     let fresh = bench.send(step.ask.clone()).await?;
     if fresh.status() == kept.status() {
         return Ok(Verdict::default());
@@ -161,7 +200,12 @@ async fn compare(bench: &Bench<'_>, step: &Step, before: &str, kept: &Delivery) 
     let expected = format!("{} as on a connection of its own", seen(&fresh));
     let actual = kept.answer().summary();
     let name = format!("{}, after {before}", step.name);
-    let mut checks = vec![Check::violation(WIRE_2, name.clone(), expected.clone(), actual.clone())];
+    let mut checks = vec![Check::violation(
+        WIRE_2,
+        name.clone(),
+        expected.clone(),
+        actual.clone(),
+    )];
     // What the documentation says of this request is broken too, on every connection but the first request's.
     if !step.good && kept.status().is_some() {
         checks.push(Check::violation(step.requirement, name, expected, actual));
@@ -199,7 +243,9 @@ async fn pipelined(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     ];
     let mut connection = bench.courier.connect().await?;
     let requests = asks.iter().map(|(ask, _)| ask.request.clone()).collect();
-    let exchanges = connection.pipeline(requests, bench.courier.deadline()).await;
+    let exchanges = connection
+        .pipeline(requests, bench.courier.deadline())
+        .await;
     let mut verdict = Verdict::default();
     for ((ask, legal), exchange) in asks.into_iter().zip(exchanges) {
         let delivery = Delivery {
@@ -252,7 +298,9 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let stream = bench.mode == Mode::Stream;
     let prompt = crate::case::ask::quoted(&format!("{} 🦀 é", bench.profile.prompt.text));
-    let body = format!("{{\"messages\":[{{\"role\":\"us\\u0065r\",\"content\":{prompt}}}],\"stream\":{stream}}}");
+    let body = format!(
+        "{{\"messages\":[{{\"role\":\"us\\u0065r\",\"content\":{prompt}}}],\"stream\":{stream}}}"
+    );
     let every = Pieces::Every {
         size: 1,
         pause: Duration::from_millis(1),
@@ -279,25 +327,37 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     ));
     if !stream {
         let unknown = made_up_bot(&bench.profile.bots.main.id);
-        let refused = bench.send(bench.plain().bot_id(bench.profile, &unknown).pieces(every)).await?;
+        let refused = bench
+            .send(bench.plain().bot_id(bench.profile, &unknown).pieces(every))
+            .await?;
         verdict.join(Verdict::of(
-            Expectation::error(404, &[ErrorCode::BotNotFound]).checks(&refused.answer(), bench.mode, WIRE_4),
+            Expectation::error(404, &[ErrorCode::BotNotFound]).checks(
+                &refused.answer(),
+                bench.mode,
+                WIRE_4,
+            ),
             &refused,
         ));
     }
     if stream {
         return Ok(verdict);
     }
-    let mut chunked = bench.with_body(format!("{{\"messages\":[],\"stream\":{stream}}}")).pieces(Pieces::Every {
-        size: 3,
-        pause: Duration::from_millis(1),
-    });
+    let mut chunked = bench
+        .with_body(format!("{{\"messages\":[],\"stream\":{stream}}}"))
+        .pieces(Pieces::Every {
+            size: 3,
+            pause: Duration::from_millis(1),
+        });
     chunked.request.framing = BodyFraming::Chunked(2);
     let refused = bench.send(chunked).await?;
     // 411 to a chunked request is legal (SIZE-2).
     if refused.status() != Some(411) {
         verdict.join(Verdict::of(
-            Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(&refused.answer(), bench.mode, WIRE_4),
+            Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(
+                &refused.answer(),
+                bench.mode,
+                WIRE_4,
+            ),
             &refused,
         ));
     }
@@ -355,11 +415,17 @@ async fn close(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut connection = bench.courier.connect().await?;
     let delivery = bench.courier.on(&mut connection, ask).await;
     let expected = "the connection closed after the answer";
-    let closed = delivery.status().is_none() || connection.closed_within(Duration::from_secs(3)).await;
+    let closed =
+        delivery.status().is_none() || connection.closed_within(Duration::from_secs(3)).await;
     let check = if closed {
         Check::pass(WIRE_4, "Connection: close", expected, "closed")
     } else {
-        Check::advice(WIRE_4, "Connection: close", expected, "still open after 3 s")
+        Check::advice(
+            WIRE_4,
+            "Connection: close",
+            expected,
+            "still open after 3 s",
+        )
     };
     Ok(Verdict::of(vec![check], &delivery))
 }
@@ -384,7 +450,8 @@ pub(super) const AFTER_BAD: CodeCase = CodeCase {
 async fn after_bad(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let half = {
         let ask = bench.plain();
-        let length = crate::wire::serialized(&ask.request, &bench.profile.target.host_header()).len();
+        let length =
+            crate::wire::serialized(&ask.request, &bench.profile.target.host_header()).len();
         ask.pieces(Pieces::OnlyFirst(length.saturating_sub(20)))
     };
     let opened = bench.courier.open(Ask {
@@ -394,7 +461,10 @@ async fn after_bad(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     });
     // Nothing comes back while the request is unfinished; we leave it there.
     let _ = tokio::time::timeout(Duration::from_millis(50), opened).await;
-    let stream = bench.courier.open(Ask::plain(bench.profile, Mode::Stream)).await;
+    let stream = bench
+        .courier
+        .open(Ask::plain(bench.profile, Mode::Stream))
+        .await;
     let _ = bench.courier.abandon(stream);
     let mut noise = bench.plain();
     noise.request.method = "\u{1}\u{2} no http".to_owned();

@@ -54,7 +54,11 @@ pub fn allow_origin(answer: &Answer<'_>, origin: &str) -> Check {
         .exchange()
         .headers()
         .all("access-control-allow-origin")
-        .map(|value| String::from_utf8_lossy(value).trim_matches([' ', '\t']).to_owned())
+        .map(|value| {
+            String::from_utf8_lossy(value)
+                .trim_matches([' ', '\t'])
+                .to_owned()
+        })
         .collect();
     let expected = format!("Access-Control-Allow-Origin once: `*` or {origin}");
     match values.as_slice() {
@@ -82,7 +86,9 @@ pub fn allow_origin_on_error(answer: &Answer<'_>, origin: &str) -> Check {
         check.verdict = Verdict::Advice;
         check.name = format!(
             "origin allowed on {}",
-            answer.status().map_or_else(String::new, |status| status.to_string())
+            answer
+                .status()
+                .map_or_else(String::new, |status| status.to_string())
         );
     }
     check
@@ -91,7 +97,9 @@ pub fn allow_origin_on_error(answer: &Answer<'_>, origin: &str) -> Check {
 /// CORS-4: caches and credentials.
 pub fn manners(answer: &Answer<'_>, origin: &str) -> Vec<Check> {
     let headers = answer.exchange().headers();
-    let allowed = headers.text("access-control-allow-origin").unwrap_or_default();
+    let allowed = headers
+        .text("access-control-allow-origin")
+        .unwrap_or_default();
     let vary: Vec<String> = headers
         .list("vary")
         .iter()
@@ -105,7 +113,12 @@ pub fn manners(answer: &Answer<'_>, origin: &str) -> Vec<Check> {
             vary.join(", ")
         };
         let has = vary.iter().any(|name| name == "origin" || name == "*");
-        checks.push(verdict(has, "Vary", "Vary: Origin beside an echoed origin", shown));
+        checks.push(verdict(
+            has,
+            "Vary",
+            "Vary: Origin beside an echoed origin",
+            shown,
+        ));
     }
     if allowed == "*" {
         let credentials = headers
@@ -125,7 +138,9 @@ pub fn manners(answer: &Answer<'_>, origin: &str) -> Vec<Check> {
             .map(|name| name.to_ascii_lowercase())
             .collect();
         checks.push(verdict(
-            exposed.iter().any(|name| name == "retry-after" || name == "*"),
+            exposed
+                .iter()
+                .any(|name| name == "retry-after" || name == "*"),
             "Retry-After exposed",
             "Access-Control-Expose-Headers lists Retry-After",
             if exposed.is_empty() {

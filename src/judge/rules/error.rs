@@ -133,7 +133,8 @@ pub fn internals_shown(answer: &Answer<'_>) -> Option<Check> {
         ".go:",
     ];
     const PATHS: [&str; 11] = [
-        "/home/", "/usr/", "/var/", "/app/", "/srv/", "/opt/", "/etc/", "/root/", "/tmp/", "C:\\", "/Users/",
+        "/home/", "/usr/", "/var/", "/app/", "/srv/", "/opt/", "/etc/", "/root/", "/tmp/", "C:\\",
+        "/Users/",
     ];
     let shown = TRACES
         .iter()

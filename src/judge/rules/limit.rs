@@ -74,7 +74,9 @@ pub fn wait(answer: &Answer<'_>) -> Option<Duration> {
     }
     if let Some(text) = answer.exchange().headers().text("retry-after") {
         // `1.5` is no valid field value, yet what it asks for is plain.
-        if let Some(seconds) = header(&text).or_else(|| text.parse().ok().filter(|s: &f64| *s >= 0.0)) {
+        if let Some(seconds) =
+            header(&text).or_else(|| text.parse().ok().filter(|s: &f64| *s >= 0.0))
+        {
             take(seconds);
         }
     }

@@ -12,7 +12,11 @@ pub mod wire;
 
 /// BODY-8: a 200 has the shape that `stream` asks for. A body that is neither is for REPLY and STREAM to tell of.
 pub fn shape(answer: &Answer<'_>, mode: Mode) -> Option<Check> {
-    let is_reply = || answer.json().is_ok_and(|json| json.root.get("choices").is_some());
+    let is_reply = || {
+        answer
+            .json()
+            .is_ok_and(|json| json.root.get("choices").is_some())
+    };
     let is_stream = || answer.stream().chunks().next().is_some();
     let (expected, wrong) = match mode {
         Mode::Json => ("a JSON answer", is_stream() && !is_reply()),

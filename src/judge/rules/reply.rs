@@ -17,7 +17,13 @@ pub fn findings(answer: &Answer<'_>) -> Vec<Check> {
                 "one JSON object in UTF-8",
                 format!("no JSON: {error}"),
             )
-            .at(Place::Body, error.offset..(error.offset + 1).min(answer.exchange().body.bytes.len()).max(error.offset)),
+            .at(
+                Place::Body,
+                error.offset
+                    ..(error.offset + 1)
+                        .min(answer.exchange().body.bytes.len())
+                        .max(error.offset),
+            ),
         ),
         Ok(json) => {
             found.extend(schema::REPLY.findings(&json.root, 0));
@@ -65,7 +71,11 @@ fn finish_reason(json: &Json) -> Vec<Check> {
 }
 
 fn sum(json: &Json) -> Vec<Check> {
-    let tokens = |name: &str| json.root.pointer(&format!("/usage/{name}")).and_then(Node::as_f64);
+    let tokens = |name: &str| {
+        json.root
+            .pointer(&format!("/usage/{name}"))
+            .and_then(Node::as_f64)
+    };
     match (
         tokens("prompt_tokens"),
         tokens("completion_tokens"),
@@ -149,7 +159,10 @@ pub fn observed(json: &Json) -> BTreeMap<String, String> {
         .pointer("/choices/0/finish_reason")
         .and_then(Node::as_str)
     {
-        seen.insert("reply.finish_reason".to_owned(), reason.chars().take(40).collect());
+        seen.insert(
+            "reply.finish_reason".to_owned(),
+            reason.chars().take(40).collect(),
+        );
     }
     seen
 }

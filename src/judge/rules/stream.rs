@@ -2,8 +2,7 @@
 
 use super::reply::oddities;
 use crate::contract::{
-    DONE, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7,
-    STREAM_8,
+    DONE, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8,
 };
 use crate::judge::answer::{EventKind, Stream, content};
 use crate::judge::json::{Node, Value};
@@ -115,12 +114,21 @@ fn events(stream: &Stream) -> Vec<Check> {
                 .at(Place::Body, range),
             ),
             EventKind::Chunk(json) => {
-                found.extend(schema::CHUNK.findings(&json.root, 0).into_iter().map(|check| {
-                    let mut check = check.at(Place::Body, range.clone());
-                    check.actual = format!("{} in event {nth}", check.actual);
-                    check
-                }));
-                found.extend(chunk_advice(&json.root).into_iter().map(|check| check.at(Place::Body, range.clone())));
+                found.extend(
+                    schema::CHUNK
+                        .findings(&json.root, 0)
+                        .into_iter()
+                        .map(|check| {
+                            let mut check = check.at(Place::Body, range.clone());
+                            check.actual = format!("{} in event {nth}", check.actual);
+                            check
+                        }),
+                );
+                found.extend(
+                    chunk_advice(&json.root)
+                        .into_iter()
+                        .map(|check| check.at(Place::Body, range.clone())),
+                );
                 found.extend(oddities(json, STREAM_7));
                 if !event.name.is_empty() {
                     found.push(Check::advice(
@@ -173,7 +181,11 @@ fn lost(stream: &Stream) -> Option<Check> {
 
 fn chunk_advice(root: &Node) -> Vec<Check> {
     let mut found = Vec::new();
-    for choice in root.get("choices").and_then(Node::as_array).unwrap_or_default() {
+    for choice in root
+        .get("choices")
+        .and_then(Node::as_array)
+        .unwrap_or_default()
+    {
         if let Some(reason) = choice.get("finish_reason")
             && !matches!(reason.value, Value::String(_) | Value::Null)
         {
@@ -203,9 +215,11 @@ fn has_delta(root: &Node) -> bool {
     root.get("choices")
         .and_then(Node::as_array)
         .is_some_and(|choices| {
-            choices
-                .iter()
-                .any(|choice| choice.get("delta").is_some_and(|delta| delta.as_object().is_some()))
+            choices.iter().any(|choice| {
+                choice
+                    .get("delta")
+                    .is_some_and(|delta| delta.as_object().is_some())
+            })
         })
 }
 
@@ -237,9 +251,17 @@ fn done(answer: &Answer<'_>) -> Vec<Check> {
                 _ => "none".to_owned(),
             }
         };
-        let check = Check::violation(STREAM_4, DONE, format!("{DONE} once, as the last event"), actual);
+        let check = Check::violation(
+            STREAM_4,
+            DONE,
+            format!("{DONE} once, as the last event"),
+            actual,
+        );
         found.push(if stream.rest.is_pending() {
-            check.at(Place::Body, stream.rest.start..answer.exchange().body.bytes.len())
+            check.at(
+                Place::Body,
+                stream.rest.start..answer.exchange().body.bytes.len(),
+            )
         } else {
             check
         });
@@ -267,7 +289,12 @@ fn done(answer: &Answer<'_>) -> Vec<Check> {
                 "nothing but comments",
                 format!("event: {}", event.name),
             ),
-            _ => Check::violation(STREAM_4, "after [DONE]", "nothing but comments", "another event"),
+            _ => Check::violation(
+                STREAM_4,
+                "after [DONE]",
+                "nothing but comments",
+                "another event",
+            ),
         };
         found.push(check.at(Place::Body, event.start..event.end));
     }
@@ -279,7 +306,10 @@ fn done(answer: &Answer<'_>) -> Vec<Check> {
                 "nothing but comments",
                 "the beginning of another event",
             )
-            .at(Place::Body, stream.rest.start..answer.exchange().body.bytes.len()),
+            .at(
+                Place::Body,
+                stream.rest.start..answer.exchange().body.bytes.len(),
+            ),
         );
     }
     found
@@ -297,8 +327,14 @@ fn end_after_done(answer: &Answer<'_>) -> Vec<Check> {
     let exchange = answer.exchange();
     let after = exchange.ended.saturating_duration_since(done.at);
     let (open, actual) = match exchange.end {
-        End::Complete => (false, format!("it ended after {:.1} s", after.as_secs_f64())),
-        End::TimedOut | End::Abandoned => (true, format!("still open {:.0} s after {DONE}", after.as_secs_f64())),
+        End::Complete => (
+            false,
+            format!("it ended after {:.1} s", after.as_secs_f64()),
+        ),
+        End::TimedOut | End::Abandoned => (
+            true,
+            format!("still open {:.0} s after {DONE}", after.as_secs_f64()),
+        ),
         // Broken framing is WIRE-1's.
         _ => return Vec::new(),
     };
@@ -416,7 +452,11 @@ fn flow(answer: &Answer<'_>) -> Vec<Check> {
         return found;
     }
     let chunks: Vec<_> = stream.chunks().collect();
-    if !chunks.is_empty() && !chunks.iter().any(|(_, json)| content(json).is_some_and(|text| !text.is_empty())) {
+    if !chunks.is_empty()
+        && !chunks
+            .iter()
+            .any(|(_, json)| content(json).is_some_and(|text| !text.is_empty()))
+    {
         found.push(Check::advice(
             STREAM_6,
             "content",
@@ -429,7 +469,9 @@ fn flow(answer: &Answer<'_>) -> Vec<Check> {
         let asked = exchange.sent_at.unwrap_or(exchange.started);
         let whole = exchange.ended.saturating_duration_since(asked);
         let until_first = first.at.saturating_duration_since(asked);
-        if whole >= Duration::from_millis(200) && until_first.as_secs_f64() > 0.9 * whole.as_secs_f64() {
+        if whole >= Duration::from_millis(200)
+            && until_first.as_secs_f64() > 0.9 * whole.as_secs_f64()
+        {
             found.push(Check::advice(
                 STREAM_6,
                 "flow",
@@ -452,7 +494,8 @@ pub fn observed(answer: &Answer<'_>) -> BTreeMap<String, String> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let mut seen = BTreeMap::new();
     let chunks: Vec<_> = stream.chunks().map(|(_, json)| &json.root).collect();
-    let delta_of = |root: &&Node, name: &str| root.pointer(&format!("/choices/0/delta/{name}")).is_some();
+    let delta_of =
+        |root: &&Node, name: &str| root.pointer(&format!("/choices/0/delta/{name}")).is_some();
     seen.insert(
         "stream.role_first".to_owned(),
         yes_no(chunks.first().is_some_and(|root| delta_of(root, "role"))),
@@ -466,9 +509,15 @@ pub fn observed(answer: &Answer<'_>) -> BTreeMap<String, String> {
     );
     seen.insert(
         "stream.usage_chunk".to_owned(),
-        yes_no(chunks.iter().any(|root| root.get("usage").is_some_and(|usage| usage.as_object().is_some()))),
+        yes_no(chunks.iter().any(|root| {
+            root.get("usage")
+                .is_some_and(|usage| usage.as_object().is_some())
+        })),
     );
-    seen.insert("stream.comments".to_owned(), yes_no(stream.rest.notes.comments > 0));
+    seen.insert(
+        "stream.comments".to_owned(),
+        yes_no(stream.rest.notes.comments > 0),
+    );
     seen.insert(
         "stream.named_events".to_owned(),
         yes_no(stream.events.iter().any(|event| !event.name.is_empty())),

@@ -64,7 +64,9 @@ fn fields(answer: &Answer<'_>) -> Vec<Check> {
             "several times, with one value",
         ));
     }
-    if exchange.status() == Some(204) && (headers.has("content-length") || headers.has("transfer-encoding")) {
+    if exchange.status() == Some(204)
+        && (headers.has("content-length") || headers.has("transfer-encoding"))
+    {
         found.push(Check::advice(
             WIRE_1,
             "204",
@@ -98,7 +100,9 @@ fn advice(answer: &Answer<'_>) -> Vec<Check> {
             "quoted or several ones",
         ));
     }
-    if exchange.interim.iter().any(|head| head.status == 100) && !exchange.request.headers.has("expect") {
+    if exchange.interim.iter().any(|head| head.status == 100)
+        && !exchange.request.headers.has("expect")
+    {
         found.push(Check::advice(
             WIRE_1,
             "100 Continue",
@@ -118,5 +122,6 @@ fn uninvited_coding(answer: &Answer<'_>) -> Option<String> {
         .text("accept-encoding")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    (!coding.eq_ignore_ascii_case("identity") && !asked.contains(&coding.to_ascii_lowercase())).then_some(coding)
+    (!coding.eq_ignore_ascii_case("identity") && !asked.contains(&coding.to_ascii_lowercase()))
+        .then_some(coding)
 }
