@@ -2,8 +2,8 @@
 
 use super::{cost, open_together, together};
 use crate::case::ask::quoted;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Inconclusive, Verdict};
 use crate::contract::{BODY_5, BODY_7, BODY_8, BODY_9, BODY_10, BODY_11, ErrorCode, RequirementId};
 use crate::judge::{Expectation, Legal, Mode};

@@ -2,7 +2,7 @@
 
 use super::cors::preflight;
 use super::cost;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{CORS_3, EXAMPLE_1, EXAMPLE_2, RequirementId};
 use crate::judge::rules::cors;

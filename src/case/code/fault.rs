@@ -1,7 +1,7 @@
 //! FAULT, where time counts.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{ErrorCode, FAULT_2, FAULT_4, timeout};
 use crate::judge::{Check, Mode};

@@ -2,7 +2,7 @@
 
 use super::cost;
 use crate::case::ask::plain_body;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Opened, Verdict};
 use crate::contract::{ErrorCode, LIMIT_1, LIMIT_2, LIMIT_3, LIMIT_5, RequirementId};
 use crate::judge::rules::limit;

@@ -2,7 +2,7 @@
 
 use super::cost;
 use super::route::said;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Bench, Inconclusive, Verdict, made_up_bot, made_up_key};
 use crate::contract::ORDER_2;
 use crate::judge::{Check, Mode};

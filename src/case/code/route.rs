@@ -1,8 +1,8 @@
 //! ROUTE, where a table can't tell it.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
+use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict, made_up_bot};
 use crate::contract::{ErrorCode, ROUTE_1, ROUTE_3, ROUTE_4, ROUTE_5, chat_path};
 use crate::judge::{Check, Expectation, Legal, Mode};

@@ -1,8 +1,8 @@
 //! SIZE, where a table can't tell it.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::pad;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{ErrorCode, SIZE_1, SIZE_2, SIZE_3, SIZE_4, size};
 use crate::judge::{Check, Expectation, Legal, Mode};

@@ -2,7 +2,7 @@
 
 use super::cors::preflight;
 use super::cost;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict, made_up_bot, made_up_key};
 use crate::contract::{
     AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_10, CORS_1, ErrorCode, ROUTE_1, ROUTE_2, RequirementId,
