@@ -547,6 +547,13 @@ fn sends(told: &Told) -> String {
     for (name, value) in &change.headers {
         parts.push(format!("{name}: {}", value.replace("{variant}", &variant)));
     }
+    if let Some(field) = &change.header {
+        parts.push(format!(
+            "{}: {}",
+            field.name.replace("{variant}", &variant),
+            field.value
+        ));
+    }
     for name in &change.without {
         parts.push(format!("no {name}"));
     }

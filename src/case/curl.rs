@@ -35,7 +35,11 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
     let base = base
         .strip_suffix(profile.target.base_path().as_str())
         .unwrap_or(base);
-    let _ = write!(command, " {}", single(&format!("{base}{}", request.target)));
+    let _ = write!(
+        command,
+        " {}",
+        argument(ask, &format!("{base}{}", request.target))
+    );
     if request.target.contains("/../") || request.target.contains("/./") {
         command.push_str(" --path-as-is");
     }
@@ -56,7 +60,7 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
             command.push_str(" --data-binary @-");
         } else {
             let body = String::from_utf8_lossy(&request.body);
-            let _ = write!(command, " --data-raw {}", single(&body));
+            let _ = write!(command, " --data-raw {}", argument(ask, &body));
         }
     }
     match &ask.pieces {
@@ -82,22 +86,26 @@ fn field(profile: &Profile, ask: &Ask, name: &str, value: &str) -> String {
     {
         return single(&format!("{name}: <as in the profile>"));
     }
+    let name = name.trim_end_matches(':');
     // `Name;` is curl's way to send a field without a value.
     if value.is_empty() {
         return single(&format!("{name};"));
     }
+    argument(ask, &format!("{name}: {value}"))
+}
+
+/// A quoted argument; every key in it as its shell expression.
+fn argument(ask: &Ask, text: &str) -> String {
     match &ask.key {
-        Some(key) if !key.expose().is_empty() && value.contains(key.expose()) => {
-            let at = value.find(key.expose()).unwrap_or_default();
-            let (before, after) = (&value[..at], &value[at + key.expose().len()..]);
-            format!(
-                "\"{name}: {}{}{}\"",
-                double(before),
-                key.shell(),
-                double(after)
-            )
+        Some(key)
+            if !key.expose().is_empty()
+                && !key.variable().is_empty()
+                && text.contains(key.expose()) =>
+        {
+            let parts: Vec<String> = text.split(key.expose()).map(double).collect();
+            format!("\"{}\"", parts.join(key.shell()))
         }
-        _ => single(&format!("{name}: {value}")),
+        _ => single(text),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::wire::{
 };
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -28,7 +28,7 @@ const TRIES_5XX: u32 = 5;
 /// Tries of a request whose connection ended before an answer began.
 const TRIES_DROPPED: u32 = 4;
 /// Tries of a request that got 429, before the run looks whether it is meant.
-const TRIES_429: u32 = 4;
+const TRIES_429: u32 = 3;
 /// The same, where the limit is one of places: those come back by themselves.
 const TRIES_PLACES: u32 = 9;
 /// Tries to connect.
@@ -53,6 +53,8 @@ pub(super) struct Carrier<'a> {
     never_whole: AtomicBool,
     /// Requests that got no answer at all.
     unanswered: AtomicUsize,
+    /// The longest time to an answer's head so far, time-outs that a case provoked aside.
+    slowest_ms: AtomicU64,
 }
 
 impl<'a> Carrier<'a> {
@@ -78,6 +80,7 @@ impl<'a> Carrier<'a> {
             never_ends: AtomicBool::new(false),
             never_whole: AtomicBool::new(false),
             unanswered: AtomicUsize::new(0),
+            slowest_ms: AtomicU64::new(0),
         }
     }
 
@@ -156,9 +159,11 @@ impl<'a> Carrier<'a> {
                 .seconds(crate::contract::timeout::FAIL_ABOVE_S);
             return Deadline::after(whole.max(scaled + Duration::from_secs(5)));
         }
-        // A target that leaves requests unanswered is believed after a few: what follows costs ten seconds each.
+        // A target that leaves requests unanswered is believed after a few: from then on they get no longer than its
+        // slowest answer took, many times over.
         if self.unanswered.load(Ordering::Relaxed) >= 3 {
-            return Deadline::after(whole.min(Duration::from_secs(10)));
+            let slowest = Duration::from_millis(self.slowest_ms.load(Ordering::Relaxed));
+            return Deadline::after(whole.min((slowest * 10).max(Duration::from_secs(3))));
         }
         Deadline::after(whole)
     }
@@ -174,6 +179,12 @@ impl<'a> Carrier<'a> {
         let exchange = self.read(flight, ask.mode, deadline).await.0;
         if exchange.head.is_none() && exchange.end == End::TimedOut {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(span) = exchange.time_to_head()
+            && !ask.provokes.contains(&504)
+        {
+            let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            self.slowest_ms.fetch_max(span, Ordering::Relaxed);
         }
         exchange
     }
@@ -389,7 +400,7 @@ impl<'a> Carrier<'a> {
         // Nobody else sends meanwhile, so that no other case takes the place that this request waits for.
         let _alone = self.pacer.alone().await;
         let mut last = delivery;
-        for round in 0..3u32 {
+        for round in 0..2u32 {
             let wait =
                 limit::wait(&last.answer()).unwrap_or(Duration::from_millis(500) * (round + 1));
             self.obey(Some(wait))?;
@@ -537,11 +548,17 @@ impl Courier for Carrier<'_> {
         async move {
             let _pass: Pass<'_> = self.pacer.admit().await;
             self.learn_key(&ask);
-            let deadline = self.answer_deadline(&ask);
+            let mut deadline = self.answer_deadline(&ask);
+            if self.never_whole.load(Ordering::Relaxed) {
+                deadline = deadline.min(Deadline::after(Duration::from_secs(2)));
+            }
             let ask = Arc::new(ask);
             let exchange = connection
                 .exchange(ask.request.clone(), ask.pieces.clone(), deadline)
                 .await;
+            if exchange.end == End::TimedOut {
+                self.never_whole.store(true, Ordering::Relaxed);
+            }
             if exchange.status().is_none() && exchange.broke_before_first_byte() {
                 // The race of a connection that is kept (RFC 9112 §9.5): nobody's answer.
                 return Delivery {

@@ -113,7 +113,7 @@ async fn text(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
 }
 
 /// Assigned, printable characters of one to four bytes, those that escapes and parsers trip over among them.
-const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, e\u{301}a\u{30A}o\u{308} (combining), ภาษาไทย, עִבְרִית, ქართული, አማርኛ, ﾊﾝｶｸ, ＡＢＣ, 𝒳𝔸, 𠀀𠮷, ♔♪, ─│┌, 🇨🇭, \u{FFFD}, مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
+const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, e\u{301}a\u{30A}o\u{308} (combining), ภาษาไทย, עִבְרִית, ქართული, አማርኛ, ﾊﾝｶｸ, ＡＢＣ, 𝒳𝔸, 𠀀𠮷, ♔♪, ─│┌, 🇨🇭, \u{FFFD}, “„‚‘’”–—…•‰€§¿¡«», مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
 
 /// The prompt with characters of many scripts behind it, of so many bytes once it is JSON.
 fn scripts(prompt: &str, size: usize) -> String {

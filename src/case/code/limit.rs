@@ -5,7 +5,7 @@ use crate::case::ask::plain_body;
 use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Opened, Verdict};
 use crate::contract::{ErrorCode, LIMIT_1, LIMIT_2, LIMIT_3, LIMIT_5, RequirementId};
-use crate::judge::rules::limit;
+use crate::judge::rules::{cors, limit};
 use crate::judge::{Check, Mode};
 use crate::profile::Fixture;
 use crate::time::Deadline;
@@ -111,6 +111,7 @@ async fn rate(
         return Ok(verdict);
     }
     verdict.join(codes(&refused, natural));
+    verdict.join(for_pages(bench, refused[0]));
     verdict.join(streams_refused(&answers, plain, bench).await);
     let again: &(dyn Fn(Mode) -> Ask + Sync) = if with == "valid bodies" {
         plain
@@ -161,7 +162,10 @@ async fn fire(
         } else {
             Mode::Json
         };
-        bench.courier.once(ask(mode).provoking(&[429]))
+        let ask = ask(mode)
+            .provoking(&[429])
+            .from_origin(&bench.profile.target.origin);
+        bench.courier.once(ask)
     });
     join_all(asks).await
 }
@@ -175,6 +179,16 @@ fn never_limited(requirement: RequirementId, what: &str) -> Check {
             "no 429 among {what}: either the fixture is not limited, or the deployment does not limit"
         ),
     )
+}
+
+/// CORS-3 and CORS-4, their SHOULDs: a page has to learn of the limit, and of the wait.
+fn for_pages(bench: &Bench<'_>, refused: &Delivery) -> Verdict {
+    let origin = &bench.profile.target.origin;
+    let answer = refused.answer();
+    let mut checks = cors::manners(&answer, origin);
+    checks.push(cors::allow_origin_on_error(&answer, origin));
+    checks.retain(Check::is_finding);
+    Verdict::of(checks, refused)
 }
 
 /// The codes of 429s: any of the row is legal, another than the natural one advised against.
