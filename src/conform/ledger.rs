@@ -44,10 +44,17 @@ impl Ledger {
         self.requests += 1;
         // A time-out that was provoked may be told of inside a stream (FAULT-4): the case judges that.
         let told_inside = ask.provokes.contains(&504) && answer.status() == Some(200);
+        // What a case expected to be refused and was not, or otherwise than expected, that case tells of: the shape
+        // of such an answer says nothing more.
+        let expected = answer.status().is_none_or(|status| {
+            ask.provokes.is_empty()
+                || ask.provokes.contains(&status)
+                || matches!(status, 429 | 503 | 504)
+        });
         let looked = Looked {
             mode: ask.mode,
-            documented: ask.documented && !told_inside,
-            documented_errors: ask.documented && !ask.open,
+            documented: ask.documented && !told_inside && expected,
+            documented_errors: ask.documented && !ask.open && expected,
             keys,
         };
         if let (Mode::Stream, true, Some(held)) =

@@ -530,7 +530,7 @@ async fn many_messages(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             Some((place, element)),
             &bench.profile.prompt.text,
         );
-        let delivery = bench.send(bench.with_body(body)).await?;
+        let delivery = bench.send(bench.with_body(body).provoking(&[400])).await?;
         let checks = Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(
             &delivery.answer(),
             bench.mode,

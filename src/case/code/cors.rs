@@ -147,7 +147,11 @@ async fn errors(bench: &Bench<'_>, origin: &str) -> Result<Vec<Delivery>, Inconc
     ];
     let mut deliveries = Vec::new();
     for ask in asks {
-        deliveries.push(bench.send(ask.from_origin(origin)).await?);
+        deliveries.push(
+            bench
+                .send(ask.from_origin(origin).provoking(&[400, 401, 404]))
+                .await?,
+        );
     }
     Ok(deliveries)
 }

@@ -35,7 +35,10 @@ async fn existence(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("with a made-up key", Some(made_up)),
     ] {
         let ask = |id: &str| {
-            let ask = bench.plain().bot_id(bench.profile, id);
+            let ask = bench
+                .plain()
+                .bot_id(bench.profile, id)
+                .provoking(&[401, 403, 404]);
             match &key {
                 Some(key) => ask.key(key.clone()),
                 None => ask.authorization(None, None),

@@ -9,8 +9,11 @@ use crate::judge::{Check, Expectation, Legal, Mode};
 use crate::wire::{BodyFraming, End, Pieces, Protocol};
 use std::time::Duration;
 
-fn padded(mut ask: Ask, size: usize) -> Ask {
-    pad(&mut ask.request.body, size);
+fn padded(mut ask: Ask, bytes: usize) -> Ask {
+    pad(&mut ask.request.body, bytes);
+    if bytes >= size::ALWAYS_REFUSED {
+        return ask.provoking(&[413, 411]);
+    }
     ask
 }
 
@@ -42,6 +45,14 @@ pub(super) const SEEN: CodeCase = CodeCase {
 async fn limit_seen(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let mut limit = "over 102400".to_owned();
+    // Whether an invalid body is refused at all is BODY-1's.
+    let small = bench.send(bad(bench).provoking(&[400])).await?;
+    if small.status() != Some(400) {
+        return Err(Inconclusive(format!(
+            "an invalid body that is small is not refused with 400 ({}): see body.messages",
+            small.answer().summary()
+        )));
+    }
     let within = bench
         .send(padded(bad(bench), size::ALWAYS_ACCEPTED))
         .await?;
@@ -219,6 +230,9 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
         return Ok(Verdict::default());
     }
     let id = crate::case::made_up_bot(&bench.profile.bots.main.id);
+    let fresh = bench
+        .send(bench.plain().bot_id(bench.profile, &id).provoking(&[404]))
+        .await?;
     let next = bench
         .courier
         .on(&mut connection, bench.plain().bot_id(bench.profile, &id))
@@ -226,7 +240,8 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
     let answer = next.answer();
     // A connection that is closed before the next answer begins was allowed to be (RFC 9112 §9.5).
     if next.exchange.broke_before_first_byte()
-        || matches!(answer.status(), Some(404 | 429 | 500 | 503))
+        || answer.status() == fresh.status()
+        || matches!(answer.status(), Some(429 | 500 | 503))
     {
         return Ok(Verdict::default());
     }
