@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use super::pacer::{Pacer, Pass};
 use super::{Options, Stop};
 use crate::case::{Ask, Courier, Delivery, Inconclusive, Opened};
-use crate::contract::ErrorCode;
+use crate::contract::{DONE, ErrorCode};
 use crate::judge::rules::limit;
 use crate::judge::rules::stream::{END_AFTER_DONE, NEVER_ENDS};
 use crate::judge::{Answer, Mode, json};
@@ -13,7 +13,7 @@ use crate::record::Event;
 use crate::secret::Scrubber;
 use crate::time::Deadline;
 use crate::wire::{
-    BodyFraming, Connection, Dialer, End, Exchange, Flight, Pieces, Transport, Unreachable,
+    BodyFraming, Connection, Dialer, End, Exchange, Flight, Head, Pieces, Transport, Unreachable,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -201,33 +201,32 @@ impl<'a> Carrier<'a> {
         let done = flight
             .read_until(
                 |progress| {
-                    if progress.ended || progress.head.is_none() {
+                    let Some(head) = progress.head.filter(|_| !progress.ended) else {
                         return progress.ended;
-                    }
+                    };
                     let body = progress.body;
                     let from = scanned.min(body.len());
-                    let found = match mode {
-                        Mode::Stream => find(&body[from..], b"[DONE]"),
-                        Mode::Json => {
-                            body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' '))
-                        }
-                    };
-                    scanned = body.len().saturating_sub(6);
-                    if mode == Mode::Json {
+                    if mode == Mode::Stream && is_stream(head) {
+                        scanned = body.len().saturating_sub(DONE.len() - 1);
+                        find(&body[from..], DONE.as_bytes())
+                    } else {
                         scanned = body.len();
+                        body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' '))
                     }
-                    found
                 },
                 deadline,
             )
             .await;
-        if !done || flight.progress().ended {
+        let progress = flight.progress();
+        if !done || progress.ended {
             return flight.finish(deadline).await;
         }
-        let patience = match mode {
-            Mode::Stream if self.never_ends.load(Ordering::Relaxed) => Duration::from_millis(500),
-            Mode::Stream => NEVER_ENDS + Duration::from_secs(1),
-            Mode::Json => return self.read_json(flight, deadline).await,
+        if mode == Mode::Json || !progress.head.is_some_and(is_stream) {
+            return self.read_json(flight, deadline).await;
+        }
+        let patience = match self.never_ends.load(Ordering::Relaxed) {
+            true => Duration::from_millis(500),
+            false => NEVER_ENDS + Duration::from_secs(1),
         };
         let until = Deadline::after(patience);
         flight.read_until(|progress| progress.ended, until).await;
@@ -518,6 +517,13 @@ enum Weighed {
     Settled,
     Again,
     Stays,
+}
+
+/// Whether a head begins a stream: a refusal of one is read like any other answer.
+fn is_stream(head: &Head) -> bool {
+    head.headers
+        .text("content-type")
+        .is_some_and(|media| media.to_ascii_lowercase().starts_with("text/event-stream"))
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> bool {

@@ -199,7 +199,7 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("\r", "\r\t")
     };
     let whole = format!(
-        "{line}\t {{ {stream_name} :\t{stream}{line}, {messages_name} : [ {before} {{ {content_name} : {escaped} ,{blank} {role_name} : {user} }} ] }} {blank}",
+        "{line}\t {{ {stream_name} :\t{stream}{line}, {messages_name} : [ {before} {{ {content_name} : {escaped} ,{blank} {role_name} : {user} }} ] }}{blank}",
         stream_name = spelled("stream"),
         messages_name = spelled("messages"),
         content_name = spelled("content"),

@@ -116,8 +116,11 @@ pub(super) const CHUNKED: CodeCase = CodeCase {
 };
 
 async fn chunked(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    // Two bytes a character: who counts anything else than bytes comes to another sum.
+    let text = format!("{} {}", bench.profile.prompt.text, "é".repeat(4_700));
+    let body = crate::case::ask::plain_body(&text, bench.mode);
     let ask = |bytes: usize| {
-        let mut ask = padded(bench.plain(), bytes);
+        let mut ask = padded(bench.with_body(body.as_bytes()), bytes);
         // Small chunks: their framing is a tenth of the bytes on the wire, and no part of the body.
         ask.request.framing = BodyFraming::Chunked(100);
         ask

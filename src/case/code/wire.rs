@@ -77,53 +77,34 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
         legal: legal.to_vec(),
         good: false,
     };
+    let good = |name, requirement, ask: Ask| Step {
+        good: true,
+        ..step(name, requirement, ask, &[200])
+    };
+    let preflights: Vec<u16> = (200..300).collect();
+    let stream = || Ask::plain(profile, Mode::Stream);
+    // A good answer right behind each kind of answer that connections are known to get out of step by.
     let mut steps = vec![
-        Step {
-            good: true,
-            ..step("a good answer", ROUTE_1, bench.plain(), &[200])
-        },
+        step("a preflight", CORS_1, preflight(bench), &preflights),
+        good("a good answer", ROUTE_1, bench.plain()),
         step("no key", AUTH_1, no_key(Mode::Json), &[401]),
-        Step {
-            good: true,
-            ..step(
-                "a stream",
-                ROUTE_1,
-                Ask::plain(profile, Mode::Stream),
-                &[200],
-            )
-        },
         step(
             "an unknown bot",
             ROUTE_2,
             bench.plain().bot_id(profile, &unknown),
             &[404],
         ),
+        good("a stream", ROUTE_1, stream()),
+        good("a second good answer", BODY_7, conversation(bench)),
         step("a bad body", BODY_1, bad(Mode::Json), &[400]),
-        Step {
-            good: true,
-            ..step("a second good answer", BODY_7, conversation(bench), &[200])
-        },
-        Step {
-            good: true,
-            ..step(
-                "a second stream",
-                ROUTE_1,
-                Ask::plain(profile, Mode::Stream),
-                &[200],
-            )
-        },
+        good("a second stream", ROUTE_1, stream()),
         step(
             "a bad body for a stream",
             BODY_10,
             bad(Mode::Stream),
             &[400],
         ),
-        step(
-            "a preflight",
-            CORS_1,
-            preflight(bench),
-            &[200, 201, 202, 203, 204, 205, 206],
-        ),
+        step("a preflight, again", CORS_1, preflight(bench), &preflights),
         step(
             "a made-up key",
             AUTH_3,
