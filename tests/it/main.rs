@@ -1,10 +1,15 @@
 //! The one test binary: a module per command, and what holds for all of them.
 
 mod architecture;
+mod bad_targets;
 mod command_line;
 mod conform;
+mod conform_mock;
+mod coverage;
 mod exit_codes;
 mod explain;
+mod interruption;
+mod legal;
 mod mock;
 mod mock_command;
 mod profiles;
@@ -12,3 +17,4 @@ mod raw;
 mod reports;
 mod schemas;
 mod support;
+mod teeth;
