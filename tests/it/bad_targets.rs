@@ -84,7 +84,7 @@ async fn a_port_that_accepts_and_says_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_closes_at_once() {
-    let server = Server::start(|stream| drain(stream)).await;
+    let server = Server::start(drain).await;
     approved("closes", &url(&server), 3);
     assert!(
         server.connections() > 1,

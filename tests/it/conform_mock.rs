@@ -11,7 +11,7 @@ use clawcheck::record::{Ended, Outcome};
 use serde_json::Value;
 
 use crate::support::bent::{self, Bent, told};
-use crate::support::{Output, Run, assert_approved, finish};
+use crate::support::{Output, Run, assert_approved, assert_approved_but, finish};
 
 async fn honest() -> Mock {
     Mock::start(MockConfig::default())
@@ -465,6 +465,30 @@ fn all_mistakes_of_all_case_files_are_told_at_once() {
         "{}",
         output.stderr
     );
+}
+
+/// What a user sees of a run that fails, to the letter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_run_on_the_terminal() {
+    let mock = leaky().await;
+    let args = [
+        "--only",
+        "AUTH-3",
+        "--only",
+        "AUTH-4",
+        "--only",
+        "auth.revoked.*",
+    ];
+    let output = against(&mock, args).output();
+    assert_eq!(output.code, Some(1), "{}", output.text());
+    let filters = [
+        (r"\d+\.\d s", "[time]"),
+        (r"chatcmpl-[0-9a-f]+", "chatcmpl-[id]"),
+        (r#""created":\d+"#, r#""created":[seconds]"#),
+        (r"(?m)x-request-id: \d+", "x-request-id: [number]"),
+        (r"date: [^\n]+", "date: [date]"),
+    ];
+    assert_approved_but("conform.failing", &output.stdout, &filters);
 }
 
 /// A run goes on with a target that answers a stream with JSON, and says so.

@@ -1,5 +1,6 @@
 //! The one test binary: a module per command, and what holds for all of them.
 
+mod answers;
 mod architecture;
 mod bad_targets;
 mod command_line;

@@ -14,19 +14,21 @@ use clawcheck::profile::Profile;
 use clawcheck::record::{Outcome, Record};
 
 type Verdict = Result<(), Refusal>;
+type OnGuard = Box<dyn Fn(&Asked, Guard, Verdict) -> Verdict + Send + Sync>;
+type OnDecision = Box<dyn Fn(&Asked, Decision) -> Decision + Send + Sync>;
+type OnSocket = Box<dyn Fn(&Arc<Connection>) -> Option<Box<dyn Tap>> + Send + Sync>;
 type Of<T> = Option<Box<dyn Fn(&Asked, &mut T) + Send + Sync>>;
 
 /// A closure for each seam that a server bends.
 #[derive(Default)]
 pub(crate) struct Bent {
-    pub(crate) guard: Option<Box<dyn Fn(&Asked, Guard, Verdict) -> Verdict + Send + Sync>>,
-    pub(crate) decision: Option<Box<dyn Fn(&Asked, Decision) -> Decision + Send + Sync>>,
+    pub(crate) guard: Option<OnGuard>,
+    pub(crate) decision: Option<OnDecision>,
     pub(crate) head: Of<Head>,
     pub(crate) json: Of<Payload>,
     pub(crate) events: Of<Vec<Event>>,
     pub(crate) pacing: Of<Pacing>,
-    #[expect(clippy::type_complexity, reason = "the seam's own signature, boxed")]
-    pub(crate) socket: Option<Box<dyn Fn(&Arc<Connection>) -> Option<Box<dyn Tap>> + Send + Sync>>,
+    pub(crate) socket: Option<OnSocket>,
 }
 
 fn apply<T>(closure: &Of<T>, asked: &Asked, what: &mut T) {
