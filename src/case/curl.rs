@@ -1,6 +1,6 @@
 //! The shell command that does what a request does: keys as variables, bodies quoted or generated.
 
-use super::Ask;
+use super::{Ask, Key};
 use crate::profile::Profile;
 use crate::wire::{BodyFraming, Pieces};
 use std::fmt::Write as _;
@@ -35,11 +35,8 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
     let base = base
         .strip_suffix(profile.target.base_path().as_str())
         .unwrap_or(base);
-    let _ = write!(
-        command,
-        " {}",
-        argument(ask, &format!("{base}{}", request.target))
-    );
+    let url = format!("{base}{}", request.target);
+    let _ = write!(command, " {}", quoted(profile, ask, &url));
     if request.target.contains("/../") || request.target.contains("/./") {
         command.push_str(" --path-as-is");
     }
@@ -60,7 +57,7 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
             command.push_str(" --data-binary @-");
         } else {
             let body = String::from_utf8_lossy(&request.body);
-            let _ = write!(command, " --data-raw {}", argument(ask, &body));
+            let _ = write!(command, " --data-raw {}", quoted(profile, ask, &body));
         }
     }
     match &ask.pieces {
@@ -91,22 +88,34 @@ fn field(profile: &Profile, ask: &Ask, name: &str, value: &str) -> String {
     if value.is_empty() {
         return single(&format!("{name};"));
     }
-    argument(ask, &format!("{name}: {value}"))
+    quoted(profile, ask, &format!("{name}: {value}"))
 }
 
-/// A quoted argument; every key in it as its shell expression.
-fn argument(ask: &Ask, text: &str) -> String {
-    match &ask.key {
-        Some(key)
-            if !key.expose().is_empty()
-                && !key.variable().is_empty()
-                && text.contains(key.expose()) =>
-        {
-            let parts: Vec<String> = text.split(key.expose()).map(double).collect();
-            format!("\"{}\"", parts.join(key.shell()))
-        }
-        _ => single(text),
+/// A quoted argument, every key in it as its shell expression, wherever it stands.
+fn quoted(profile: &Profile, ask: &Ask, text: &str) -> String {
+    let bots = profile.bots.all().filter_map(|bot| bot.key.as_ref());
+    let mut keys: Vec<Key> = profile.keys.all().chain(bots).map(Key::named).collect();
+    keys.extend(ask.key.clone());
+    // A key that a case made from another one may hold it.
+    keys.sort_by_key(|key| std::cmp::Reverse(key.expose().len()));
+    keys.retain(|key| !key.expose().is_empty() && text.contains(key.expose()));
+    if keys.is_empty() {
+        return single(text);
     }
+    let mut out = String::from("\"");
+    let mut rest = text;
+    while let Some((at, key)) = keys
+        .iter()
+        .filter_map(|key| Some((rest.find(key.expose())?, key)))
+        .min_by_key(|(at, _)| *at)
+    {
+        out.push_str(&double(&rest[..at]));
+        out.push_str(key.shell());
+        rest = &rest[at + key.expose().len()..];
+    }
+    out.push_str(&double(rest));
+    out.push('"');
+    out
 }
 
 /// Single quotes of the shell; control characters in the form of `$'…'`.

@@ -218,7 +218,12 @@ impl Key {
 
     /// A text that is no key of anybody's: it may stand in outputs as it is.
     pub fn literal(text: &str) -> Key {
-        Key::new(ApiKey::new(text), String::new(), text.to_owned())
+        Key::generated(text, text)
+    }
+
+    /// The same, for a text that a shell expression makes better than quotes.
+    pub(super) fn generated(text: &str, shell: &str) -> Key {
+        Key::new(ApiKey::new(text), String::new(), shell.to_owned())
     }
 }
 

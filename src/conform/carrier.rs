@@ -460,6 +460,11 @@ impl<'a> Carrier<'a> {
         Ok(delivery)
     }
 
+    /// Whether the shared good answer of that mode has been asked for.
+    pub(super) fn has_good(&self, mode: Mode) -> bool {
+        self.good[usize::from(mode == Mode::Stream)].initialized()
+    }
+
     /// Whether a plain valid request passes now, or did so moments ago.
     async fn plain_now(&self) -> bool {
         const FRESH: Duration = Duration::from_secs(3);

@@ -120,6 +120,12 @@ impl Progress {
     }
 
     fn state(&self, elapsed: Duration) -> Line {
+        if self.planned == 0 {
+            return format!(
+                "{} s: a plain valid request is under way",
+                elapsed.as_secs()
+            );
+        }
         let mut text = format!(
             "{} s: {} of {} done, {} failed",
             elapsed.as_secs(),

@@ -1,10 +1,16 @@
 //! The one test binary: a module per command, and what holds for all of them.
 
+mod answers;
 mod architecture;
+mod bad_targets;
 mod command_line;
 mod conform;
+mod conform_mock;
+mod coverage;
 mod exit_codes;
 mod explain;
+mod interruption;
+mod legal;
 mod mock;
 mod mock_command;
 mod profiles;
@@ -12,3 +18,4 @@ mod raw;
 mod reports;
 mod schemas;
 mod support;
+mod teeth;

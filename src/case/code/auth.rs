@@ -237,7 +237,7 @@ async fn two_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut ask = bench.plain();
     ask.request
         .headers
-        .push("Authorization", "Bearer clawbite_sk_made_up_by_clawcheck");
+        .push("Authorization", "Bearer clawbite_sk_none");
     ask.open = true;
     ask.documented = false;
     open(bench, ask, AUTH_9, "auth.two_fields").await
@@ -273,7 +273,8 @@ pub(super) const LONG_KEY: CodeCase = CodeCase {
 
 async fn long_key(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let text = format!("clawbite_sk_{}", "a".repeat(8_180));
-    let mut ask = bench.plain().key(Key::literal(&text));
+    let shell = "clawbite_sk_$(head -c 8180 /dev/zero | tr '\\0' a)";
+    let mut ask = bench.plain().key(Key::generated(&text, shell));
     ask.open = true;
     ask.documented = false;
     let delivery = bench.send(ask).await?;

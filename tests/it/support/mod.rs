@@ -1,7 +1,9 @@
 //! What every test of the binary shares: how it is run, what is filtered from its output, and the check that no key
 //! stands in it.
 
+pub(crate) mod bent;
 pub(crate) mod record;
+pub(crate) mod server;
 
 use std::fs;
 use std::io::Read;
@@ -159,6 +161,11 @@ pub(crate) fn assert_no_key(text: &str) {
 
 /// Compares with the approved text in `snapshots/`; what differs from run to run is filtered.
 pub(crate) fn assert_approved(name: &str, text: &str) {
+    assert_approved_but(name, text, &[]);
+}
+
+/// The same, with further filters: a regular expression each, and what stands in its place.
+pub(crate) fn assert_approved_but(name: &str, text: &str, filters: &[(&str, &str)]) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
@@ -178,6 +185,9 @@ pub(crate) fn assert_approved(name: &str, text: &str) {
         ),
         "\"version\": \"[version]\"",
     );
+    for (pattern, replacement) in filters {
+        settings.add_filter(pattern, *replacement);
+    }
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
