@@ -9,6 +9,7 @@ mod mock;
 mod mock_command;
 mod profiles;
 mod raw;
+mod readme;
 mod reports;
 mod schemas;
 mod support;
