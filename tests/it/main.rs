@@ -3,6 +3,7 @@
 mod architecture;
 mod command_line;
 mod conform;
+mod documents;
 mod exit_codes;
 mod explain;
 mod mock;
