@@ -185,6 +185,36 @@ fn the_profile_is_right_and_whole() {
 }
 
 #[test]
+fn every_word_of_a_case_is_told() {
+    let text = read("README.md");
+    let schema: Value =
+        serde_json::from_str(&read("schemas/case.schema.json")).expect("a schema is JSON");
+    let mut words = BTreeSet::new();
+    for part in ["case", "change", "key", "bot", "answer"] {
+        let properties = schema["$defs"][part]["properties"].as_object();
+        for (name, property) in properties.expect("it has properties") {
+            words.insert(name.clone());
+            let choices = property["enum"].as_array().into_iter().flatten();
+            words.extend(choices.filter_map(Value::as_str).map(str::to_owned));
+        }
+    }
+    let untold: Vec<&String> = words
+        .iter()
+        .filter(|word| {
+            ![
+                format!("`{word}`"),
+                format!("`{word} = "),
+                format!("\n{word} = "),
+                format!("\"{word}\""),
+            ]
+            .iter()
+            .any(|form| text.contains(form.as_str()))
+        })
+        .collect();
+    assert_eq!(untold, Vec::<&String>::new());
+}
+
+#[test]
 fn the_known_failures_are_right() {
     let output = Run::new(["conform", "--dry-run", "--expect-failures", "known.toml"])
         .file("known.toml", sample("known failures"))
