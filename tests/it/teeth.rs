@@ -41,6 +41,22 @@ fn lets_everybody_in() -> Bent {
     }
 }
 
+/// A limit below the documented one.
+fn takes_less() -> Bent {
+    Bent {
+        decision: Some(Box::new(|asked, decision| {
+            if asked.body.len() <= 90_000 {
+                return decision;
+            }
+            Decision::Refuse(Refusal::documented(
+                ErrorCode::RequestTooLarge,
+                "Too large.",
+            ))
+        })),
+        ..Bent::default()
+    }
+}
+
 /// Whatever is not exactly the plain valid request is refused, what is already refused with another status.
 fn refuses_everybody() -> Bent {
     Bent {
@@ -382,6 +398,7 @@ fn servers() -> Vec<Server> {
         server("breaks off", breaks_off()),
         server("broken streams", broken_streams()),
         server("broken replies", broken_replies()),
+        part("takes 90,000 bytes", takes_less(), &["SIZE-1"]),
         part("never limits", never_limits(), &["LIMIT-*", "FAULT-*"]),
         part("never frees", never_frees(), &["LIMIT-3"]),
         part(
