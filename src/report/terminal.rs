@@ -361,6 +361,9 @@ fn grouped<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str,
     groups
 }
 
+/// Requirements that are listed one by one.
+const MOST_LISTED: usize = 24;
+
 /// "kept N of N tested MUSTs; M not tested", and why.
 fn kept(record: &Record, why: bool) -> String {
     let summary = &record.summary;
@@ -374,7 +377,16 @@ fn kept(record: &Record, why: bool) -> String {
         .map(|(requirement, why)| (why.as_str(), requirement.as_str()));
     let reasons: Vec<String> = grouped(untested)
         .into_iter()
-        .map(|(why, requirements)| format!("{}: {}", requirements.join(", "), line(why)))
+        .map(|(why, requirements)| {
+            // A list that fills the screen tells nobody anything; the JSON report has it whole.
+            let which = match requirements.as_slice() {
+                [first, .., last] if requirements.len() > MOST_LISTED => {
+                    format!("{} of them, {first} to {last}", requirements.len())
+                }
+                requirements => requirements.join(", "),
+            };
+            format!("{which}: {}", line(why))
+        })
         .collect();
     if why && !reasons.is_empty() {
         text.push_str(&format!(" ({})", reasons.join("; ")));

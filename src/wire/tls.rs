@@ -59,15 +59,17 @@ pub(super) fn client_config(
             None => Vec::new(),
         };
         let given = !extra.is_empty();
-        rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
-            .map(Arc::new)
-            .map_err(|error| {
-                if given {
-                    TlsSetupError::BadCertificates(error.to_string())
-                } else {
-                    TlsSetupError::Roots(error.to_string())
-                }
-            })?
+        let trusted = extra.clone();
+        let verifier =
+            rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+                .map_err(|error| {
+                    if given {
+                        TlsSetupError::BadCertificates(error.to_string())
+                    } else {
+                        TlsSetupError::Roots(error.to_string())
+                    }
+                })?;
+        Arc::new(AlsoItself { verifier, trusted })
     };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -89,6 +91,68 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsSetupErro
         ));
     }
     Ok(found)
+}
+
+/// The usual verification, and besides: a server that shows a certificate that the user trusts by itself. What
+/// `openssl req -x509` makes is its own authority, which verifiers refuse as a server's; curl and browsers take it.
+#[derive(Debug)]
+struct AlsoItself {
+    verifier: rustls_platform_verifier::Verifier,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for AlsoItself {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let usual = self.verifier.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        let own_authority = match &usual {
+            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why))) => {
+                why.to_string().contains("CaUsedAsEndEntity")
+            }
+            _ => false,
+        };
+        if own_authority && self.trusted.iter().any(|known| known == end_entity) {
+            // Its dates were looked at before its kind; its name was not.
+            let parsed = rustls::server::ParsedCertificate::try_from(end_entity)?;
+            rustls::client::verify_server_name(&parsed, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        usual
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// `insecure`: every certificate and every signature is taken.

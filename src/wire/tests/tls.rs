@@ -12,20 +12,22 @@ use super::*;
 /// A certificate of its own for 127.0.0.1 and localhost: in PEM form, and what a server needs.
 pub(super) fn certificate(protocols: &[&str]) -> (Vec<u8>, TlsAcceptor) {
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    made(protocols, rcgen::CertificateParams::new(names).unwrap())
+}
+
+fn made(protocols: &[&str], params: rcgen::CertificateParams) -> (Vec<u8>, TlsAcceptor) {
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-    (
-        made.cert.pem().into_bytes(),
-        TlsAcceptor::from(Arc::new(config)),
-    )
+    (cert.pem().into_bytes(), TlsAcceptor::from(Arc::new(config)))
 }
 
 pub(super) fn trusting(pem: &[u8]) -> TlsOptions {
@@ -130,6 +132,30 @@ async fn an_end_without_close_notify_is_no_good_end() {
     server.await.unwrap();
     assert_eq!(exchange.end, End::Closed);
     assert_eq!(exchange.body.bytes, b"part");
+}
+
+/// What `openssl req -x509` makes: its own authority. Trusted by itself it is taken, for its own name only.
+#[tokio::test]
+async fn a_trusted_certificate_may_be_its_own_authority() {
+    for (name, taken) in [("127.0.0.1", true), ("elsewhere.example", false)] {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let (pem, acceptor) = made(&[], params);
+        let (port, server) = serve_tls(acceptor, |_| async {}).await;
+        let connected = tls_dialer(port, &trusting(&pem)).connect(soon()).await;
+        assert_eq!(connected.is_ok(), taken, "{name}: {connected:?}");
+        server.await.unwrap();
+    }
+    let (_, acceptor) = certificate(&[]);
+    let (other, _) = certificate(&[]);
+    let (port, server) = serve_tls(acceptor, |_| async {}).await;
+    assert!(
+        tls_dialer(port, &trusting(&other))
+            .connect(soon())
+            .await
+            .is_err()
+    );
+    server.await.unwrap();
 }
 
 #[tokio::test]
