@@ -1,11 +1,11 @@
 //! All cases, whatever they are made of, in the contract's order.
 
 use super::data::{DataCase, Told};
+use super::header::{CodeCase, Cost, Run};
 use super::{Bench, Inconclusive, Verdict, code};
 use crate::contract::{RequirementId, *};
 use crate::judge::Mode;
 use crate::profile::Fixture;
-use futures_util::future::BoxFuture;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use std::collections::HashSet;
@@ -38,18 +38,6 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../scenarios/conform/fault.toml"),
     ),
 ];
-
-/// What a case costs at most, where nothing goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Requests.
-    pub requests: usize,
-    /// Requests that may call the model.
-    pub completions: usize,
-}
-
-/// What runs a code case.
-pub(super) type Run = for<'a> fn(&'a Bench<'a>) -> BoxFuture<'a, Result<Verdict, Inconclusive>>;
 
 /// What a case is made of.
 pub enum Kind {
@@ -188,42 +176,25 @@ impl Case {
     }
 }
 
-/// The header of a code case.
-pub(super) struct CodeCase {
-    pub(super) id: &'static str,
-    pub(super) requirement: RequirementId,
-    pub(super) in_stream: Option<RequirementId>,
-    pub(super) also: &'static [RequirementId],
-    pub(super) why: &'static str,
-    pub(super) sends: &'static str,
-    pub(super) expects: &'static str,
-    pub(super) modes: &'static [Mode],
-    pub(super) needs: &'static [Fixture],
-    pub(super) cost: Cost,
-    pub(super) uses_up: Option<Fixture>,
-    pub(super) http1: bool,
-    pub(super) run: Run,
-}
-
-impl CodeCase {
-    fn case(&self) -> Case {
+impl From<&CodeCase> for Case {
+    fn from(code: &CodeCase) -> Case {
         Case {
-            id: self.id.to_owned(),
-            requirement: self.requirement,
-            in_stream: self.in_stream,
-            also: self.also.to_vec(),
-            why: self.why.to_owned(),
-            modes: self.modes.to_vec(),
-            needs: self.needs.to_vec(),
-            cost: self.cost,
-            uses_up: self.uses_up,
-            http1: self.http1,
+            id: code.id.to_owned(),
+            requirement: code.requirement,
+            in_stream: code.in_stream,
+            also: code.also.to_vec(),
+            why: code.why.to_owned(),
+            modes: code.modes.to_vec(),
+            needs: code.needs.to_vec(),
+            cost: code.cost,
+            uses_up: code.uses_up,
+            http1: code.http1,
             file: None,
             says: vec![
-                ("sends".to_owned(), self.sends.to_owned()),
-                ("expects".to_owned(), self.expects.to_owned()),
+                ("sends".to_owned(), code.sends.to_owned()),
+                ("expects".to_owned(), code.expects.to_owned()),
             ],
-            body: Body::Code(self.run),
+            body: Body::Code(code.run),
         }
     }
 }
@@ -262,7 +233,7 @@ impl Catalogue {
         }
         catalogue
             .cases
-            .extend(code::ALL.iter().map(|case| case.case()));
+            .extend(code::ALL.iter().map(|code| Case::from(*code)));
         catalogue.sort();
         catalogue
     }
@@ -575,6 +546,13 @@ fn sends(told: &Told) -> String {
     }
     for (name, value) in &change.headers {
         parts.push(format!("{name}: {}", value.replace("{variant}", &variant)));
+    }
+    if let Some(field) = &change.header {
+        parts.push(format!(
+            "{}: {}",
+            field.name.replace("{variant}", &variant),
+            field.value
+        ));
     }
     for name in &change.without {
         parts.push(format!("no {name}"));

@@ -82,6 +82,8 @@ pub(super) struct Change {
     pub(super) path: Option<String>,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
+    /// One more field, whose name may be a variant.
+    pub(super) header: Option<NamedField>,
     #[serde(default)]
     pub(super) without: Vec<String>,
     /// The body.
@@ -95,6 +97,13 @@ pub(super) struct Change {
     pub(super) pad_at: PadAt,
     /// The body is sent in chunks of so many bytes.
     pub(super) chunked: Option<usize>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedField {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -364,6 +373,11 @@ impl Told {
                 ask.header(name, &value)
             };
         }
+        if let Some(field) = &change.header {
+            let name = self.fill(&field.name, bench, &bot);
+            let value = self.fill(&field.value, bench, &bot);
+            ask = ask.header(&name, &value);
+        }
         if let Some(body) = &change.body {
             ask = ask.body(self.fill(body, bench, &bot));
         }
@@ -376,8 +390,18 @@ impl Told {
         if let Some(size) = change.chunked {
             ask.request.framing = BodyFraming::Chunked(size);
         }
+        // A key that stands elsewhere than in Authorization is a secret all the same.
+        let elsewhere = change
+            .path
+            .iter()
+            .chain(change.headers.values())
+            .chain(change.header.iter().map(|field| &field.value))
+            .any(|text| text.contains("{key}"));
+        if elsewhere && ask.key.is_none() {
+            ask.key = Some(bench.main_key());
+        }
         ask.documented = self.shape;
-        ask.open = self.observe.is_some();
+        ask.open = self.observe.is_some() && self.expectation.is_none();
         if let Some(expectation) = &self.expectation {
             ask = ask.provoking(&expectation.statuses());
         }

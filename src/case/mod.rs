@@ -10,9 +10,11 @@ mod code;
 mod curl;
 mod data;
 mod derive;
+mod header;
 
 pub use ask::{Ask, Key};
 pub use bench::{Bench, Courier, Delivery, Inconclusive, Opened, Verdict};
-pub use catalogue::{Case, CaseFileError, Catalogue, Cost, Kind, reason_unobservable};
+pub use catalogue::{Case, CaseFileError, Catalogue, Kind, reason_unobservable};
 pub use curl::reproduce;
 pub use derive::{made_up_bot, made_up_key};
+pub use header::Cost;

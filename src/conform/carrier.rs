@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use super::pacer::{Pacer, Pass};
 use super::{Options, Stop};
 use crate::case::{Ask, Courier, Delivery, Inconclusive, Opened};
-use crate::contract::ErrorCode;
+use crate::contract::{DONE, ErrorCode};
 use crate::judge::rules::limit;
 use crate::judge::rules::stream::{END_AFTER_DONE, NEVER_ENDS};
 use crate::judge::{Answer, Mode, json};
@@ -13,11 +13,11 @@ use crate::record::Event;
 use crate::secret::Scrubber;
 use crate::time::Deadline;
 use crate::wire::{
-    BodyFraming, Connection, Dialer, End, Exchange, Flight, Pieces, Transport, Unreachable,
+    BodyFraming, Connection, Dialer, End, Exchange, Flight, Head, Pieces, Transport, Unreachable,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -28,7 +28,7 @@ const TRIES_5XX: u32 = 5;
 /// Tries of a request whose connection ended before an answer began.
 const TRIES_DROPPED: u32 = 4;
 /// Tries of a request that got 429, before the run looks whether it is meant.
-const TRIES_429: u32 = 4;
+const TRIES_429: u32 = 3;
 /// The same, where the limit is one of places: those come back by themselves.
 const TRIES_PLACES: u32 = 9;
 /// Tries to connect.
@@ -53,6 +53,8 @@ pub(super) struct Carrier<'a> {
     never_whole: AtomicBool,
     /// Requests that got no answer at all.
     unanswered: AtomicUsize,
+    /// The longest time to an answer's head so far, time-outs that a case provoked aside.
+    slowest_ms: AtomicU64,
 }
 
 impl<'a> Carrier<'a> {
@@ -78,6 +80,7 @@ impl<'a> Carrier<'a> {
             never_ends: AtomicBool::new(false),
             never_whole: AtomicBool::new(false),
             unanswered: AtomicUsize::new(0),
+            slowest_ms: AtomicU64::new(0),
         }
     }
 
@@ -156,9 +159,11 @@ impl<'a> Carrier<'a> {
                 .seconds(crate::contract::timeout::FAIL_ABOVE_S);
             return Deadline::after(whole.max(scaled + Duration::from_secs(5)));
         }
-        // A target that leaves requests unanswered is believed after a few: what follows costs ten seconds each.
+        // A target that leaves requests unanswered is believed after a few: from then on they get no longer than its
+        // slowest answer took, many times over.
         if self.unanswered.load(Ordering::Relaxed) >= 3 {
-            return Deadline::after(whole.min(Duration::from_secs(10)));
+            let slowest = Duration::from_millis(self.slowest_ms.load(Ordering::Relaxed));
+            return Deadline::after(whole.min((slowest * 10).max(Duration::from_secs(3))));
         }
         Deadline::after(whole)
     }
@@ -175,6 +180,12 @@ impl<'a> Carrier<'a> {
         if exchange.head.is_none() && exchange.end == End::TimedOut {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
         }
+        if let Some(span) = exchange.time_to_head()
+            && !ask.provokes.contains(&504)
+        {
+            let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            self.slowest_ms.fetch_max(span, Ordering::Relaxed);
+        }
         exchange
     }
 
@@ -190,33 +201,32 @@ impl<'a> Carrier<'a> {
         let done = flight
             .read_until(
                 |progress| {
-                    if progress.ended || progress.head.is_none() {
+                    let Some(head) = progress.head.filter(|_| !progress.ended) else {
                         return progress.ended;
-                    }
+                    };
                     let body = progress.body;
                     let from = scanned.min(body.len());
-                    let found = match mode {
-                        Mode::Stream => find(&body[from..], b"[DONE]"),
-                        Mode::Json => {
-                            body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' '))
-                        }
-                    };
-                    scanned = body.len().saturating_sub(6);
-                    if mode == Mode::Json {
+                    if mode == Mode::Stream && is_stream(head) {
+                        scanned = body.len().saturating_sub(DONE.len() - 1);
+                        find(&body[from..], DONE.as_bytes())
+                    } else {
                         scanned = body.len();
+                        body.len() > from && matches!(body.last(), Some(b'}' | b'\n' | b' '))
                     }
-                    found
                 },
                 deadline,
             )
             .await;
-        if !done || flight.progress().ended {
+        let progress = flight.progress();
+        if !done || progress.ended {
             return flight.finish(deadline).await;
         }
-        let patience = match mode {
-            Mode::Stream if self.never_ends.load(Ordering::Relaxed) => Duration::from_millis(500),
-            Mode::Stream => NEVER_ENDS + Duration::from_secs(1),
-            Mode::Json => return self.read_json(flight, deadline).await,
+        if mode == Mode::Json || !progress.head.is_some_and(is_stream) {
+            return self.read_json(flight, deadline).await;
+        }
+        let patience = match self.never_ends.load(Ordering::Relaxed) {
+            true => Duration::from_millis(500),
+            false => NEVER_ENDS + Duration::from_secs(1),
         };
         let until = Deadline::after(patience);
         flight.read_until(|progress| progress.ended, until).await;
@@ -389,7 +399,7 @@ impl<'a> Carrier<'a> {
         // Nobody else sends meanwhile, so that no other case takes the place that this request waits for.
         let _alone = self.pacer.alone().await;
         let mut last = delivery;
-        for round in 0..3u32 {
+        for round in 0..2u32 {
             let wait =
                 limit::wait(&last.answer()).unwrap_or(Duration::from_millis(500) * (round + 1));
             self.obey(Some(wait))?;
@@ -514,6 +524,13 @@ enum Weighed {
     Stays,
 }
 
+/// Whether a head begins a stream: a refusal of one is read like any other answer.
+fn is_stream(head: &Head) -> bool {
+    head.headers
+        .text("content-type")
+        .is_some_and(|media| media.to_ascii_lowercase().starts_with("text/event-stream"))
+}
+
 fn find(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
@@ -542,11 +559,17 @@ impl Courier for Carrier<'_> {
         async move {
             let _pass: Pass<'_> = self.pacer.admit().await;
             self.learn_key(&ask);
-            let deadline = self.answer_deadline(&ask);
+            let mut deadline = self.answer_deadline(&ask);
+            if self.never_whole.load(Ordering::Relaxed) {
+                deadline = deadline.min(Deadline::after(Duration::from_secs(2)));
+            }
             let ask = Arc::new(ask);
             let exchange = connection
                 .exchange(ask.request.clone(), ask.pieces.clone(), deadline)
                 .await;
+            if exchange.end == End::TimedOut {
+                self.never_whole.store(true, Ordering::Relaxed);
+            }
             if exchange.status().is_none() && exchange.broke_before_first_byte() {
                 // The race of a connection that is kept (RFC 9112 §9.5): nobody's answer.
                 return Delivery {

@@ -546,10 +546,9 @@ fn results(
                     BTreeMap::new()
                 },
                 duration,
-                reproduce: verdict
-                    .shown
-                    .as_ref()
-                    .map_or_else(String::new, |delivery| reproduce(profile, &delivery.ask)),
+                reproduce: verdict.shown.as_ref().map_or_else(String::new, |delivery| {
+                    scrubber.scrub_text(&reproduce(profile, &delivery.ask))
+                }),
                 evidence: verdict
                     .shown
                     .as_ref()

@@ -58,8 +58,11 @@ ambient! {
 pub struct Looked<'k> {
     /// What it asked for.
     pub mode: Mode,
-    /// Whether it went to the documented path with the documented method: its errors are documented rows.
+    /// Whether it went to the documented path with the documented method: a 200 has the documented shape.
     pub documented: bool,
+    /// Whether its errors are documented rows: not where the request is one that the documentation says nothing of,
+    /// and the HTTP layer may refuse it by itself (ERROR-1).
+    pub documented_errors: bool,
     /// The keys that must not be echoed.
     pub keys: &'k [&'k str],
 }
@@ -97,7 +100,7 @@ pub fn ambient(answer: &Answer<'_>, looked: &Looked<'_>) -> (Vec<RequirementId>,
                 found.extend(stream::findings(answer));
             }
         }
-    } else if looked.documented && !ErrorCode::of_status(status).is_empty() {
+    } else if looked.documented_errors && !ErrorCode::of_status(status).is_empty() {
         seen.push(ERROR_2);
         if answer.exchange().end == crate::wire::End::Complete {
             found.extend(documented_error(answer, status, looked, &mut seen));

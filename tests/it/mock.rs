@@ -163,7 +163,11 @@ const MODES: [Mode; 2] = [Mode::Json, Mode::Stream];
 #[tokio::test]
 async fn replies_have_the_documented_shape() {
     let mock = start().await;
-    let answer = ask(&mock, &Ask::good(&mock).with("model", json!("some/model"))).await;
+    let answer = ask(
+        &mock,
+        &Ask::good(&mock).with("model", json!("anthropic/claude-haiku-4-5")),
+    )
+    .await;
     assert_eq!(
         (answer.status, answer.field("content-type")),
         (200, Some("application/json"))
@@ -177,7 +181,10 @@ async fn replies_have_the_documented_shape() {
     );
     assert_eq!(
         (&reply["object"], &reply["model"]),
-        (&json!("chat.completion"), &json!("some/model"))
+        (
+            &json!("chat.completion"),
+            &json!("anthropic/claude-haiku-4-5")
+        )
     );
     assert_eq!(reply["choices"][0]["index"], 0);
     assert_eq!(reply["choices"][0]["message"]["role"], "assistant");
@@ -713,6 +720,7 @@ fn chunked(head: &Ask<'_>, body: &[u8], size: usize) -> Vec<u8> {
                 "Authorization",
                 head.authorization.as_deref().unwrap_or_default(),
             ),
+            ("Content-Type", "application/json"),
             ("Transfer-Encoding", "chunked"),
         ],
         b"",
@@ -895,11 +903,12 @@ async fn odd_but_open_bodies_get_an_answer_and_break_nothing() {
         );
         is_in_step(&mock, &mut raw).await;
     }
-    for kind in [
-        None,
-        Some("application/json; charset=utf-8"),
-        Some("text/plain"),
-        Some("nonsense"),
+    for (kind, status) in [
+        (None, 415),
+        (Some("application/json; charset=utf-8"), 200),
+        (Some("Application/Problem+JSON"), 200),
+        (Some("text/plain"), 415),
+        (Some("nonsense"), 415),
     ] {
         let mut case = Ask::good(&mock);
         case.fields = kind
@@ -907,7 +916,7 @@ async fn odd_but_open_bodies_get_an_answer_and_break_nothing() {
             .into_iter()
             .collect();
         raw.send(&case.bytes()).await;
-        assert_eq!(raw.answer().await.status, 200, "{kind:?}");
+        assert_eq!(raw.answer().await.status, status, "{kind:?}");
     }
 }
 

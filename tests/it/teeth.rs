@@ -232,6 +232,20 @@ fn never_limits() -> Bent {
     }
 }
 
+/// 64 KB are too much.
+fn limits_bodies_too_early() -> Bent {
+    Bent {
+        decision: Some(Box::new(|asked, decision| {
+            if asked.body.len() <= 65_536 {
+                return decision;
+            }
+            let refusal = Refusal::documented(ErrorCode::RequestTooLarge, "Over 64 KB.");
+            Decision::Refuse(refusal)
+        })),
+        ..Bent::default()
+    }
+}
+
 /// A place that was once refused never comes back.
 fn never_frees() -> Bent {
     let refused = AtomicBool::new(false);
@@ -383,6 +397,11 @@ fn servers() -> Vec<Server> {
         server("broken streams", broken_streams()),
         server("broken replies", broken_replies()),
         part("never limits", never_limits(), &["LIMIT-*", "FAULT-*"]),
+        part(
+            "limits bodies too early",
+            limits_bodies_too_early(),
+            &["SIZE-1"],
+        ),
         part("never frees", never_frees(), &["LIMIT-3"]),
         part(
             "confuses kept connections",

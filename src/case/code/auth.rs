@@ -1,8 +1,8 @@
 //! AUTH, where a table can't tell it.
 
 use super::{cost, together};
-use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Inconclusive, Key, Verdict};
 use crate::contract::{AUTH_5, AUTH_9, AUTH_10};
 use crate::judge::{Check, Mode};

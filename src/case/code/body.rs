@@ -2,8 +2,8 @@
 
 use super::{cost, open_together, together};
 use crate::case::ask::quoted;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Inconclusive, Verdict};
 use crate::contract::{BODY_5, BODY_7, BODY_8, BODY_9, BODY_10, BODY_11, ErrorCode, RequirementId};
 use crate::judge::{Expectation, Legal, Mode};
@@ -113,7 +113,7 @@ async fn text(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
 }
 
 /// Assigned, printable characters of one to four bytes, those that escapes and parsers trip over among them.
-const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, e\u{301}a\u{30A}o\u{308} (combining), ภาษาไทย, עִבְרִית, ქართული, አማርኛ, ﾊﾝｶｸ, ＡＢＣ, 𝒳𝔸, 𠀀𠮷, ♔♪, ─│┌, 🇨🇭, \u{FFFD}, مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
+const SCRIPTS: &str = "Grüße, žluťoučký kůň, Ελλάδα, привет, e\u{301}a\u{30A}o\u{308} (combining), ภาษาไทย, עִבְרִית, ქართული, አማርኛ, ﾊﾝｶｸ, ＡＢＣ, 𝒳𝔸, 𠀀𠮷, ♔♪, ─│┌, 🇨🇭, \u{FFFD}, “„‚‘’”–—…•‰€§¿¡«», مرحبا, שלום, नमस्ते, 你好, こんにちは, 한국어, 🦀🎉👍🏽, ∑≠½€, \\ / \" ' < > & % {} [] data: [DONE] ";
 
 /// The prompt with characters of many scripts behind it, of so many bytes once it is JSON.
 fn scripts(prompt: &str, size: usize) -> String {
@@ -199,7 +199,7 @@ async fn spelling(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         ("\r", "\r\t")
     };
     let whole = format!(
-        "{line}\t {{ {stream_name} :\t{stream}{line}, {messages_name} : [ {before} {{ {content_name} : {escaped} ,{blank} {role_name} : {user} }} ] }} {blank}",
+        "{line}\t {{ {stream_name} :\t{stream}{line}, {messages_name} : [ {before} {{ {content_name} : {escaped} ,{blank} {role_name} : {user} }} ] }}{blank}",
         stream_name = spelled("stream"),
         messages_name = spelled("messages"),
         content_name = spelled("content"),
@@ -530,7 +530,7 @@ async fn many_messages(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             Some((place, element)),
             &bench.profile.prompt.text,
         );
-        let delivery = bench.send(bench.with_body(body)).await?;
+        let delivery = bench.send(bench.with_body(body).provoking(&[400])).await?;
         let checks = Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(
             &delivery.answer(),
             bench.mode,

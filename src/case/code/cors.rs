@@ -1,7 +1,7 @@
 //! CORS: what a page of another origin needs.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{CORS_1, CORS_2, CORS_3, CORS_4};
 use crate::judge::rules::cors;
@@ -147,7 +147,11 @@ async fn errors(bench: &Bench<'_>, origin: &str) -> Result<Vec<Delivery>, Inconc
     ];
     let mut deliveries = Vec::new();
     for ask in asks {
-        deliveries.push(bench.send(ask.from_origin(origin)).await?);
+        deliveries.push(
+            bench
+                .send(ask.from_origin(origin).provoking(&[400, 401, 404]))
+                .await?,
+        );
     }
     Ok(deliveries)
 }

@@ -2,10 +2,10 @@
 
 use super::cost;
 use crate::case::ask::plain_body;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Opened, Verdict};
 use crate::contract::{ErrorCode, LIMIT_1, LIMIT_2, LIMIT_3, LIMIT_5, RequirementId};
-use crate::judge::rules::limit;
+use crate::judge::rules::{cors, limit};
 use crate::judge::{Check, Mode};
 use crate::profile::Fixture;
 use crate::time::Deadline;
@@ -100,17 +100,19 @@ async fn rate(
         .filter(|delivery| delivery.status() == Some(429))
         .collect();
     if refused.is_empty() {
+        if let Some(why) = shut_out(&answers) {
+            return Err(why);
+        }
         let shown = answers.last().cloned();
-        verdict.checks.push(never_limited(
-            bench,
-            LIMIT_1,
-            &format!("{burst} requests at once"),
-        ));
+        verdict
+            .checks
+            .push(never_limited(LIMIT_1, &format!("{burst} requests at once")));
         verdict.shown = shown;
         return Ok(verdict);
     }
     verdict.join(codes(&refused, natural));
-    verdict.join(streams_refused(&answers, plain, bench, with == "bodies that are 400").await);
+    verdict.join(for_pages(bench, refused[0]));
+    verdict.join(streams_refused(&answers, plain, bench).await);
     let again: &(dyn Fn(Mode) -> Ask + Sync) = if with == "valid bodies" {
         plain
     } else {
@@ -133,6 +135,21 @@ fn foreign_bot(delivery: &Delivery) -> Option<Inconclusive> {
     })
 }
 
+/// Every answer refuses the fixture itself: a gap of the profile, which says nothing of limits.
+fn shut_out(answers: &[Delivery]) -> Option<Inconclusive> {
+    let first = answers.first()?;
+    let all = answers.iter().all(|delivery| {
+        delivery.status() == first.status()
+            && matches!(delivery.status(), None | Some(401 | 403 | 404))
+    });
+    all.then(|| {
+        Inconclusive(format!(
+            "every request of the burst got: {}; is the fixture right?",
+            first.answer().summary()
+        ))
+    })
+}
+
 /// A burst: all requests at once, every other one with `stream: true`, the last one plain JSON.
 async fn fire(
     bench: &Bench<'_>,
@@ -145,13 +162,15 @@ async fn fire(
         } else {
             Mode::Json
         };
-        bench.courier.once(ask(mode).provoking(&[429]))
+        let ask = ask(mode)
+            .provoking(&[429])
+            .from_origin(&bench.profile.target.origin);
+        bench.courier.once(ask)
     });
     join_all(asks).await
 }
 
-fn never_limited(bench: &Bench<'_>, requirement: RequirementId, what: &str) -> Check {
-    let _ = bench;
+fn never_limited(requirement: RequirementId, what: &str) -> Check {
     Check::violation(
         requirement,
         "limit",
@@ -160,6 +179,16 @@ fn never_limited(bench: &Bench<'_>, requirement: RequirementId, what: &str) -> C
             "no 429 among {what}: either the fixture is not limited, or the deployment does not limit"
         ),
     )
+}
+
+/// CORS-3 and CORS-4, their SHOULDs: a page has to learn of the limit, and of the wait.
+fn for_pages(bench: &Bench<'_>, refused: &Delivery) -> Verdict {
+    let origin = &bench.profile.target.origin;
+    let answer = refused.answer();
+    let mut checks = cors::manners(&answer, origin);
+    checks.push(cors::allow_origin_on_error(&answer, origin));
+    checks.retain(Check::is_finding);
+    Verdict::of(checks, refused)
 }
 
 /// The codes of 429s: any of the row is legal, another than the natural one advised against.
@@ -193,15 +222,16 @@ async fn streams_refused(
     answers: &[Delivery],
     plain: &(dyn Fn(Mode) -> Ask + Sync),
     bench: &Bench<'_>,
-    cheap: bool,
 ) -> Verdict {
     let expected = "429 with a JSON body for stream: true too";
     let mut verdict = Verdict::default();
-    // A 200 to a body that is 400 is a refusal in the wrong place; one to a valid body may be a good answer.
+    // A 200 whose stream tells of an error, or holds nothing, is a refusal in the wrong place.
     let laundered = answers.iter().find(|delivery| {
+        let answer = delivery.answer();
         delivery.ask.mode == Mode::Stream
-            && delivery.status() == Some(200)
-            && (cheap || delivery.answer().stream().error().is_some())
+            && answer.status() == Some(200)
+            && (answer.stream().error().is_some()
+                || answer.says_stream() && answer.stream().chunks().next().is_none())
     });
     if let Some(delivery) = laundered {
         let check = Check::violation(
@@ -367,11 +397,9 @@ async fn places(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let places = filled.running.len();
     if filled.refused.is_empty() {
-        verdict.checks.push(never_limited(
-            bench,
-            LIMIT_1,
-            &format!("{places} streams at once"),
-        ));
+        verdict
+            .checks
+            .push(never_limited(LIMIT_1, &format!("{places} streams at once")));
     } else {
         let refused: Vec<&Delivery> = filled.refused.iter().collect();
         verdict.join(codes(&refused, ErrorCode::ConcurrentLimit));

@@ -13,8 +13,8 @@ mod size;
 mod stream;
 mod wire;
 
-use super::catalogue::{CodeCase, Cost};
 use super::data::{seen, stands};
+use super::header::{CodeCase, Cost};
 use super::{Ask, Bench, Inconclusive, Verdict};
 use crate::contract::{BODY_11, RequirementId};
 use crate::judge::{Check, Expectation, Legal};

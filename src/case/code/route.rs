@@ -1,8 +1,8 @@
 //! ROUTE, where a table can't tell it.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::{seen, stands};
+use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict, made_up_bot};
 use crate::contract::{ErrorCode, ROUTE_1, ROUTE_3, ROUTE_4, ROUTE_5, chat_path};
 use crate::judge::{Check, Expectation, Legal, Mode};
@@ -53,7 +53,9 @@ async fn foreign(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let key = bench.key(Fixture::KeyForeign)?;
     let main = &bench.profile.bots.main.id;
     let other = made_up_bot(main);
-    let there = bench.send(bench.plain().key(key.clone())).await?;
+    let there = bench
+        .send(bench.plain().key(key.clone()).provoking(&[404]))
+        .await?;
     let mut checks = Expectation::error(404, &[ErrorCode::BotNotFound]).checks(
         &there.answer(),
         bench.mode,
@@ -61,7 +63,13 @@ async fn foreign(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     );
     if !checks.iter().any(Check::is_finding) {
         let nowhere = bench
-            .send(bench.plain().key(key).bot_id(bench.profile, &other))
+            .send(
+                bench
+                    .plain()
+                    .key(key)
+                    .bot_id(bench.profile, &other)
+                    .provoking(&[404]),
+            )
             .await?;
         let (expected, actual) = (said(&nowhere, &other), said(&there, main));
         checks.push(if expected == actual {

@@ -1,16 +1,19 @@
 //! SIZE, where a table can't tell it.
 
 use super::cost;
-use crate::case::catalogue::CodeCase;
 use crate::case::data::pad;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{ErrorCode, SIZE_1, SIZE_2, SIZE_3, SIZE_4, size};
 use crate::judge::{Check, Expectation, Legal, Mode};
 use crate::wire::{BodyFraming, End, Pieces, Protocol};
 use std::time::Duration;
 
-fn padded(mut ask: Ask, size: usize) -> Ask {
-    pad(&mut ask.request.body, size);
+fn padded(mut ask: Ask, bytes: usize) -> Ask {
+    pad(&mut ask.request.body, bytes);
+    if bytes >= size::ALWAYS_REFUSED {
+        return ask.provoking(&[413, 411]);
+    }
     ask
 }
 
@@ -42,6 +45,14 @@ pub(super) const SEEN: CodeCase = CodeCase {
 async fn limit_seen(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let mut verdict = Verdict::default();
     let mut limit = "over 102400".to_owned();
+    // Whether an invalid body is refused at all is BODY-1's.
+    let small = bench.send(bad(bench).provoking(&[400])).await?;
+    if small.status() != Some(400) {
+        return Err(Inconclusive(format!(
+            "an invalid body that is small is not refused with 400 ({}): see body.messages",
+            small.answer().summary()
+        )));
+    }
     let within = bench
         .send(padded(bad(bench), size::ALWAYS_ACCEPTED))
         .await?;
@@ -105,8 +116,11 @@ pub(super) const CHUNKED: CodeCase = CodeCase {
 };
 
 async fn chunked(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
+    // Two bytes a character: who counts anything else than bytes comes to another sum.
+    let text = format!("{} {}", bench.profile.prompt.text, "é".repeat(4_700));
+    let body = crate::case::ask::plain_body(&text, bench.mode);
     let ask = |bytes: usize| {
-        let mut ask = padded(bench.plain(), bytes);
+        let mut ask = padded(bench.with_body(body.as_bytes()), bytes);
         // Small chunks: their framing is a tenth of the bytes on the wire, and no part of the body.
         ask.request.framing = BodyFraming::Chunked(100);
         ask
@@ -219,6 +233,9 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
         return Ok(Verdict::default());
     }
     let id = crate::case::made_up_bot(&bench.profile.bots.main.id);
+    let fresh = bench
+        .send(bench.plain().bot_id(bench.profile, &id).provoking(&[404]))
+        .await?;
     let next = bench
         .courier
         .on(&mut connection, bench.plain().bot_id(bench.profile, &id))
@@ -226,7 +243,8 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
     let answer = next.answer();
     // A connection that is closed before the next answer begins was allowed to be (RFC 9112 §9.5).
     if next.exchange.broke_before_first_byte()
-        || matches!(answer.status(), Some(404 | 429 | 500 | 503))
+        || answer.status() == fresh.status()
+        || matches!(answer.status(), Some(429 | 500 | 503))
     {
         return Ok(Verdict::default());
     }

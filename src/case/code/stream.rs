@@ -2,7 +2,7 @@
 
 use super::cost;
 use crate::case::ask::quoted;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Inconclusive, Verdict};
 use crate::contract::STREAM_9;
 use crate::judge::{Check, Mode};

@@ -2,10 +2,10 @@
 
 use super::cors::preflight;
 use super::cost;
-use crate::case::catalogue::CodeCase;
+use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict, made_up_bot, made_up_key};
 use crate::contract::{
-    AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_10, CORS_1, ErrorCode, ROUTE_1, ROUTE_2, RequirementId,
+    AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_7, BODY_10, CORS_1, ROUTE_1, ROUTE_2, RequirementId,
     SIZE_1, WIRE_2, WIRE_3, WIRE_4, size,
 };
 use crate::judge::{Check, Expectation, Legal, Mode};
@@ -40,6 +40,21 @@ pub(super) const IN_STEP: CodeCase = CodeCase {
     run: |bench| Box::pin(in_step(bench)),
 };
 
+/// User, assistant, user: the shortest conversation, which no other case sends.
+fn conversation(bench: &Bench<'_>) -> Ask {
+    let turn = |role: &str, content: &str| {
+        format!(
+            "{{\"role\":\"{role}\",\"content\":{}}}",
+            crate::case::ask::quoted(content)
+        )
+    };
+    let last = turn("user", &bench.profile.prompt.text);
+    let (first, second) = (turn("user", "Hi."), turn("assistant", "Hello."));
+    bench.with_body(format!(
+        "{{\"messages\":[{first},{second},{last}],\"stream\":false}}"
+    ))
+}
+
 fn steps(bench: &Bench<'_>) -> Vec<Step> {
     let profile = bench.profile;
     let unknown = made_up_bot(&profile.bots.main.id);
@@ -55,60 +70,41 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
     crate::case::data::pad(&mut large.request.body, 150_000);
     let mut largest = bad(Mode::Json);
     crate::case::data::pad(&mut largest.request.body, size::ALWAYS_REFUSED);
-    let step = |name, requirement, ask, legal: &[u16]| Step {
+    let step = |name, requirement, ask: Ask, legal: &[u16]| Step {
         name,
         requirement,
-        ask,
+        ask: ask.provoking(legal),
         legal: legal.to_vec(),
         good: false,
     };
+    let good = |name, requirement, ask: Ask| Step {
+        good: true,
+        ..step(name, requirement, ask, &[200])
+    };
+    let preflights: Vec<u16> = (200..300).collect();
+    let stream = || Ask::plain(profile, Mode::Stream);
+    // A good answer right behind each kind of answer that connections are known to get out of step by.
     let mut steps = vec![
-        Step {
-            good: true,
-            ..step("a good answer", ROUTE_1, bench.plain(), &[200])
-        },
+        step("a preflight", CORS_1, preflight(bench), &preflights),
+        good("a good answer", ROUTE_1, bench.plain()),
         step("no key", AUTH_1, no_key(Mode::Json), &[401]),
-        Step {
-            good: true,
-            ..step(
-                "a stream",
-                ROUTE_1,
-                Ask::plain(profile, Mode::Stream),
-                &[200],
-            )
-        },
         step(
             "an unknown bot",
             ROUTE_2,
             bench.plain().bot_id(profile, &unknown),
             &[404],
         ),
+        good("a stream", ROUTE_1, stream()),
+        good("a second good answer", BODY_7, conversation(bench)),
         step("a bad body", BODY_1, bad(Mode::Json), &[400]),
-        Step {
-            good: true,
-            ..step("a second good answer", ROUTE_1, bench.plain(), &[200])
-        },
-        Step {
-            good: true,
-            ..step(
-                "a second stream",
-                ROUTE_1,
-                Ask::plain(profile, Mode::Stream),
-                &[200],
-            )
-        },
+        good("a second stream", ROUTE_1, stream()),
         step(
             "a bad body for a stream",
             BODY_10,
             bad(Mode::Stream),
             &[400],
         ),
-        step(
-            "a preflight",
-            CORS_1,
-            preflight(bench),
-            &[200, 201, 202, 203, 204, 205, 206],
-        ),
+        step("a preflight, again", CORS_1, preflight(bench), &preflights),
         step(
             "a made-up key",
             AUTH_3,
@@ -160,7 +156,7 @@ async fn in_step(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         // A server may close an idle connection at any time (RFC 9112 §9.5): that race is nobody's fault.
         let raced = delivery.exchange.broke_before_first_byte();
         let as_expected = status.is_some_and(|status| step.legal.contains(&status));
-        if !as_expected && !transient && !raced && !fresh {
+        if !as_expected && !transient && !raced && (!fresh || step.requirement == BODY_7) {
             verdict.join(compare(bench, &step, before, &delivery).await?);
         }
         if delivery.exchange.reusable && verdict.checks.iter().all(|check| !check.is_finding()) {
@@ -195,7 +191,12 @@ async fn compare(
 ) -> Result<Verdict, Inconclusive> {
     let fresh = bench.send(step.ask.clone()).await?;
     if fresh.status() == kept.status() {
-        return Ok(Verdict::default());
+        // Not the connection's fault. What no other case sends is told of here.
+        if step.requirement != BODY_7 {
+            return Ok(Verdict::default());
+        }
+        let checks = Expectation::only(Legal::Good).checks(&fresh.answer(), Mode::Json, BODY_7);
+        return Ok(Verdict::of(checks, &fresh));
     }
     let expected = format!("{} as on a connection of its own", seen(&fresh));
     let actual = kept.answer().summary();
@@ -284,7 +285,7 @@ pub(super) const PIECES: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "Networks cut requests where they like; a server that reads once reads half.",
-    sends: "the plain valid request cut at every line end, between head and body and inside escapes and characters of its body (JSON), or byte by byte and chunked (stream); a request that is 404 byte by byte; one that is 400 in chunks of two bytes",
+    sends: "the plain valid request cut at every line end, between head and body and inside escapes and characters of its body (JSON), or byte by byte and chunked (stream); a request that is 404 byte by byte; one that is 400 in chunks, cut between their sizes and their data",
     expects: "the same answers as in one piece",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
@@ -325,43 +326,40 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         good.checks(&delivery.answer(), bench.mode, WIRE_4),
         &delivery,
     ));
-    if !stream {
-        let unknown = made_up_bot(&bench.profile.bots.main.id);
-        let refused = bench
-            .send(bench.plain().bot_id(bench.profile, &unknown).pieces(every))
-            .await?;
-        verdict.join(Verdict::of(
-            Expectation::error(404, &[ErrorCode::BotNotFound]).checks(
-                &refused.answer(),
-                bench.mode,
-                WIRE_4,
-            ),
-            &refused,
-        ));
-    }
     if stream {
         return Ok(verdict);
     }
+    let unknown = made_up_bot(&bench.profile.bots.main.id);
+    let refused = bench
+        .plain()
+        .bot_id(bench.profile, &unknown)
+        .provoking(&[404]);
+    verdict.join(alike(bench, refused.clone(), refused.pieces(every)).await?);
     let mut chunked = bench
-        .with_body(format!("{{\"messages\":[],\"stream\":{stream}}}"))
-        .pieces(Pieces::Every {
-            size: 3,
-            pause: Duration::from_millis(1),
-        });
-    chunked.request.framing = BodyFraming::Chunked(2);
-    let refused = bench.send(chunked).await?;
-    // 411 to a chunked request is legal (SIZE-2).
-    if refused.status() != Some(411) {
-        verdict.join(Verdict::of(
-            Expectation::error(400, &[ErrorCode::InvalidRequest]).checks(
-                &refused.answer(),
-                bench.mode,
-                WIRE_4,
-            ),
-            &refused,
-        ));
-    }
+        .with_body("{\"messages\":[],\"stream\":false}")
+        .provoking(&[400, 411]);
+    chunked.request.framing = BodyFraming::Chunked(9);
+    verdict.join(alike(bench, chunked.clone(), cut_up(bench, chunked)).await?);
     Ok(verdict)
+}
+
+/// A refusal in pieces is the one that the request gets whole; which one it has to be is for other cases to say.
+async fn alike(bench: &Bench<'_>, whole: Ask, pieces: Ask) -> Result<Verdict, Inconclusive> {
+    let expected = seen(&bench.send(whole).await?);
+    let delivery = bench.send(pieces).await?;
+    let actual = seen(&delivery);
+    let name = "refusal in pieces";
+    let check = if expected == actual {
+        Check::pass(WIRE_4, name, expected, actual)
+    } else {
+        Check::violation(
+            WIRE_4,
+            name,
+            format!("{expected}, as in one piece"),
+            delivery.answer().summary(),
+        )
+    };
+    Ok(Verdict::of(vec![check], &delivery))
 }
 
 /// Cut at every line end, inside it, between head and body, and inside every escape and wide character of the
@@ -372,11 +370,13 @@ fn cut_up(bench: &Bench<'_>, ask: Ask) -> Ask {
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
         .map_or(0, |at| at + 4);
-    let mut cuts: Vec<usize> = Vec::new();
-    for at in 1..bytes.len() {
+    // The first byte alone, too: servers look at it to tell protocols apart.
+    let mut cuts: Vec<usize> = vec![1];
+    for at in 2..bytes.len() {
         let (previous, byte) = (bytes[at - 1], bytes[at]);
         let inside_line_end = at < head && previous == b'\r' && byte == b'\n';
-        let after_line_end = at <= head && previous == b'\n';
+        // In a chunked body as well: size and data of a chunk in segments of their own.
+        let after_line_end = previous == b'\n';
         let inside_escape = at > head && previous == b'\\';
         let inside_character = at > head && (0x80..0xC0).contains(&byte);
         if inside_line_end || after_line_end || at == head || inside_escape || inside_character {

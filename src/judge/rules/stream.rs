@@ -464,28 +464,45 @@ fn flow(answer: &Answer<'_>) -> Vec<Check> {
             "none",
         ));
     }
-    if let (true, Some((first, _))) = (chunks.len() >= 5, chunks.first()) {
-        // A request that we sent slowly is no fault of the answer's.
-        let asked = exchange.sent_at.unwrap_or(exchange.started);
-        let whole = exchange.ended.saturating_duration_since(asked);
-        let until_first = first.at.saturating_duration_since(asked);
-        if whole >= Duration::from_millis(200)
-            && until_first.as_secs_f64() > 0.9 * whole.as_secs_f64()
-        {
-            found.push(Check::advice(
-                STREAM_6,
-                "flow",
-                "chunks that arrive as they are made",
-                format!(
-                    "the first of {} chunks came after {:.0} of {:.0} ms: something on the way holds the stream back",
-                    chunks.len(),
-                    until_first.as_secs_f64() * 1e3,
-                    whole.as_secs_f64() * 1e3
-                ),
-            ));
-        }
+    if let Some(Some(told)) = held_back(answer) {
+        found.push(Check::advice(
+            STREAM_6,
+            FLOW,
+            "chunks that arrive as they are made",
+            told,
+        ));
     }
     found
+}
+
+/// The name of the check that finds a stream held back.
+pub const FLOW: &str = "flow";
+
+/// Whether a stream was held back (STREAM-6): its first chunk came in the last tenth of the time from request to
+/// end. `None` where it is too short to tell; `Some(None)` where it flowed; else what was seen.
+pub fn held_back(answer: &Answer<'_>) -> Option<Option<String>> {
+    let exchange = answer.exchange();
+    if exchange.end != End::Complete || answer.status() != Some(200) {
+        return None;
+    }
+    let stream = answer.stream();
+    let count = stream.chunks().count();
+    let (first, _) = stream.chunks().next()?;
+    // A request that we sent slowly is no fault of the answer's.
+    let asked = exchange.sent_at.unwrap_or(exchange.started);
+    let whole = exchange.ended.saturating_duration_since(asked);
+    if count < 5 || whole < Duration::from_millis(200) {
+        return None;
+    }
+    let until_first = first.at.saturating_duration_since(asked);
+    let held = until_first.as_secs_f64() > 0.9 * whole.as_secs_f64();
+    Some(held.then(|| {
+        format!(
+            "the first of {count} chunks came after {:.0} of {:.0} ms: something on the way holds the stream back",
+            until_first.as_secs_f64() * 1e3,
+            whole.as_secs_f64() * 1e3
+        )
+    }))
 }
 
 /// Which legal answers were seen, of what STREAM-7 leaves open.
