@@ -99,6 +99,8 @@ fn quoted(profile: &Profile, ask: &Ask, text: &str) -> String {
     // A key that a case made from another one may hold it.
     keys.sort_by_key(|key| std::cmp::Reverse(key.expose().len()));
     keys.retain(|key| !key.expose().is_empty() && text.contains(key.expose()));
+    // A text that is nobody's key stands for itself.
+    keys.retain(|key| key.shell() != key.expose());
     if keys.is_empty() {
         return single(text);
     }

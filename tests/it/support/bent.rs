@@ -134,13 +134,13 @@ pub(crate) async fn conform_as(profile: &Profile, options: &Options) -> Record {
         .expect("a run can begin")
 }
 
-/// Every result with a finding: its id and what was found.
-pub(crate) fn findings(record: &Record) -> BTreeMap<String, String> {
+/// Every result with a finding, by its id: whether it is a failure or advice.
+pub(crate) fn findings(record: &Record) -> BTreeMap<String, Outcome> {
     record
         .results
         .iter()
         .filter(|result| matches!(result.outcome, Outcome::Fail | Outcome::Advice))
-        .map(|result| (result.id.clone(), result.message.clone()))
+        .map(|result| (result.id.clone(), result.outcome))
         .collect()
 }
 
