@@ -65,7 +65,7 @@ impl ModeWord {
     }
 }
 
-/// The one change. Texts may hold `{key}`, `{bot}`, `{path}`, `{origin}`, `{prompt}` (JSON-escaped, without its
+/// The one change. Texts may hold `{key}`, `{bot}`, `{base}` (the base URL's path), `{path}`, `{origin}`, `{prompt}` (JSON-escaped, without its
 /// quotes), `{stream}` (the member `"stream":…` of the mode), `{plain}` (the plain body), `{model}`,
 /// `{other-accept}` (the media type of the other mode), `{repeat:COUNT:TEXT}` and `{variant}`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -456,6 +456,7 @@ impl Told {
         let text = text.replace("{variant}", self.variant.as_deref().unwrap_or_default());
         repeated(&text)
             .replace("{other-accept}", other_accept)
+            .replace("{base}", &profile.target.base_path())
             .replace("{path}", &path)
             .replace("{bot}", bot)
             .replace("{origin}", &profile.target.origin)
