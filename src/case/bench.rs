@@ -10,9 +10,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// No verdict: why, in a sentence.
+/// No verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inconclusive(pub String);
+pub struct Inconclusive {
+    /// Why, in a sentence.
+    pub why: String,
+    /// Whether the target can be asked this at all: where not, the test counts as skipped.
+    pub applies: bool,
+}
+
+impl Inconclusive {
+    /// The target was asked, and what came allows no verdict.
+    pub fn new(why: impl Into<String>) -> Inconclusive {
+        Inconclusive {
+            why: why.into(),
+            applies: true,
+        }
+    }
+
+    /// The target can't be asked this, and nothing is wrong with that.
+    pub fn not_applicable(why: impl Into<String>) -> Inconclusive {
+        Inconclusive {
+            why: why.into(),
+            applies: false,
+        }
+    }
+}
 
 /// What came of a request, after everything transient was dealt with.
 #[derive(Debug, Clone)]
@@ -72,6 +95,8 @@ pub trait Courier: Send + Sync {
     fn speaks_http1(&self) -> bool;
     /// The longest wait that a target may ask for.
     fn max_wait(&self) -> Duration;
+    /// Whether the target refused plain requests for a limit of its own.
+    fn saw_limits(&self) -> bool;
 }
 
 /// A case's view of the run.
@@ -111,7 +136,7 @@ impl Bench<'_> {
     pub fn bot(&self, fixture: Fixture) -> Result<&Bot, Inconclusive> {
         self.profile
             .bot(fixture)
-            .ok_or_else(|| Inconclusive(format!("the profile lacks {}", fixture.name())))
+            .ok_or_else(|| Inconclusive::new(format!("the profile lacks {}", fixture.name())))
     }
 
     /// The key of a fixture.
@@ -119,7 +144,7 @@ impl Bench<'_> {
         self.profile
             .key(fixture)
             .map(Key::named)
-            .ok_or_else(|| Inconclusive(format!("the profile lacks {}", fixture.name())))
+            .ok_or_else(|| Inconclusive::new(format!("the profile lacks {}", fixture.name())))
     }
 
     /// Sends a request, again where the answer was transient.

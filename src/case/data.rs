@@ -382,7 +382,7 @@ impl Told {
             ask = ask.body(self.fill(body, bench, &bot));
         }
         if let Some(hex) = &change.body_hex {
-            ask = ask.body(unhex(hex).map_err(Inconclusive)?);
+            ask = ask.body(unhex(hex).map_err(Inconclusive::new)?);
         }
         if let Some(size) = change.pad_to {
             pad_at(&mut ask.request.body, size, change.pad_at);
@@ -501,7 +501,7 @@ impl Told {
 }
 
 fn no_letters() -> Inconclusive {
-    Inconclusive("the valid key has no letters whose case would change".to_owned())
+    Inconclusive::not_applicable("the valid key has no letters whose case would change")
 }
 
 /// What an open clause asks of any answer: no 5xx, no connection broken off.

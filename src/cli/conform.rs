@@ -54,7 +54,7 @@ pub(super) struct Args {
     /// Say what would be sent, and send nothing.
     #[arg(long, help_heading = "Pace")]
     dry_run: bool,
-    /// Run at most so many cases at a time [default: 4].
+    /// Run at most so many cases at a time [default: 8].
     #[arg(
         long,
         value_name = "N",
@@ -553,7 +553,7 @@ fn dry_run(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\n{} cases, {} requests, {} completions at least; the largest body has {} bytes; {} skipped; nothing was sent",
+        "\n{} tests, {} requests and {} completions at most where nothing has to be sent again; the largest body has {} bytes; {} skipped; nothing was sent",
         plan.cases,
         plan.requests,
         plan.completions,

@@ -287,7 +287,7 @@ impl<'a> Carrier<'a> {
         let mut tries = Tries::default();
         loop {
             if self.stop.now.is_cancelled() {
-                return Err(Inconclusive("the run was abandoned".to_owned()));
+                return Err(Inconclusive::new("the run was abandoned".to_owned()));
             }
             let (delivery, generation) = {
                 let pass = self.pacer.admit().await;
@@ -313,7 +313,7 @@ impl<'a> Carrier<'a> {
         if let End::Unreachable(why) = &exchange.end {
             tries.connect += 1;
             if matches!(why, Unreachable::Ourselves(_)) || tries.connect >= TRIES_CONNECT {
-                return Err(Inconclusive(why.to_string()));
+                return Err(Inconclusive::new(why.to_string()));
             }
             self.patient(Duration::from_millis(200) * tries.connect, "no connection")
                 .await;
@@ -374,7 +374,7 @@ impl<'a> Carrier<'a> {
     /// No wait beyond `--max-wait` is obeyed.
     fn obey(&self, asked: Option<Duration>) -> Result<(), Inconclusive> {
         match asked {
-            Some(asked) if asked > self.max_wait => Err(Inconclusive(format!(
+            Some(asked) if asked > self.max_wait => Err(Inconclusive::new(format!(
                 "the target asks to wait {} s, longer than --max-wait ({} s)",
                 asked.as_secs(),
                 self.max_wait.as_secs()
@@ -391,7 +391,7 @@ impl<'a> Carrier<'a> {
             return if self.plain_now().await {
                 self.settle(delivery)
             } else {
-                Err(Inconclusive(format!(
+                Err(Inconclusive::new(format!(
                     "{said}, and a plain valid request fares no better"
                 )))
             };
@@ -432,7 +432,7 @@ impl<'a> Carrier<'a> {
                 };
                 return match self.weigh(&again, &mut tries, generation).await? {
                     Weighed::Settled => self.settle(again),
-                    _ => Err(Inconclusive(again.answer().summary())),
+                    _ => Err(Inconclusive::new(again.answer().summary())),
                 };
             }
             last = again;
@@ -440,7 +440,7 @@ impl<'a> Carrier<'a> {
                 return self.settle(last);
             }
         }
-        Err(Inconclusive(format!(
+        Err(Inconclusive::new(format!(
             "{said}, and a plain valid request fares no better"
         )))
     }
@@ -452,7 +452,7 @@ impl<'a> Carrier<'a> {
             && !ask.provokes.contains(&404)
             && delivery.answer().code() == Some(ErrorCode::BotNotFound)
         {
-            return Err(Inconclusive(format!(
+            return Err(Inconclusive::new(format!(
                 "404 bot_not_found: the key may belong to another agent; give {} its own key in the profile: {{ id = \"…\", key = \"…\" }}",
                 fixture.name()
             )));
@@ -622,7 +622,7 @@ impl Courier for Carrier<'_> {
     fn connect(&self) -> BoxFuture<'_, Result<Connection, Inconclusive>> {
         async move {
             let Some(dialer) = &self.raw else {
-                return Err(Inconclusive(
+                return Err(Inconclusive::new(
                     "the target does not speak HTTP/1.1".to_owned(),
                 ));
             };
@@ -633,7 +633,7 @@ impl Courier for Carrier<'_> {
                     Err(why) => {
                         tries += 1;
                         if tries >= TRIES_CONNECT {
-                            return Err(Inconclusive(why.to_string()));
+                            return Err(Inconclusive::new(why.to_string()));
                         }
                         self.patient(Duration::from_millis(200) * tries, "no connection")
                             .await;
@@ -672,6 +672,10 @@ impl Courier for Carrier<'_> {
 
     fn max_wait(&self) -> Duration {
         self.max_wait
+    }
+
+    fn saw_limits(&self) -> bool {
+        self.ledger().transients.contains_key(&429)
     }
 }
 

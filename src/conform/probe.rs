@@ -32,7 +32,7 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
         Ok(delivery) => delivery,
         Err(why) => {
             return Probed::Untestable {
-                says: why.0,
+                says: why.why,
                 delivery: None,
             };
         }

@@ -403,7 +403,7 @@ impl<'r> Run<'r> {
                 "the plain stream gets a wrong answer ({}): see route.good.stream",
                 said(&delivery.exchange)
             )),
-            Err(why) => Some(why.0),
+            Err(why) => Some(why.why),
         }
     }
 
@@ -496,7 +496,12 @@ fn results(
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(why) => {
-            let mut result = unrun(job.case, job.mode, Outcome::Inconclusive, why.0);
+            let outcome = if why.applies {
+                Outcome::Inconclusive
+            } else {
+                Outcome::Skip
+            };
+            let mut result = unrun(job.case, job.mode, outcome, why.why);
             result.duration = duration;
             return vec![result];
         }

@@ -1,6 +1,6 @@
 //! The contract: what the documentation of the Clawbite chat API promises, as data.
 //!
-//! Every row of [`requirements`] names a clause with a stable id, its level, and the sentence of the
+//! Every row of [`REQUIREMENTS`] names a clause with a stable id, its level, and the sentence of the
 //! documentation that it rests on. Mock and judge both read the constants below, but share no decision: a
 //! misreading must not pass on both sides.
 //!

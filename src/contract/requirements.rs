@@ -148,7 +148,8 @@ macro_rules! requirements {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         enum Index { $($konst,)* }
         $(
-            #[doc = concat!("`", $name, "`: ", $text)]
+            // As code: a text such as `[DONE]` would be a link otherwise.
+            #[doc = concat!("`", $name, "`: `` ", $text, " ``")]
             pub const $konst: RequirementId = RequirementId(Index::$konst as u8);
         )*
         const NAMES: &[&str] = &[$($name,)*];

@@ -2,7 +2,7 @@
 //! here.
 //!
 //! Knows no runners and no sockets. What it gets has been scrubbed of keys; text that came from a target is made
-//! safe to show by [`line`] and [`block`], and nowhere else.
+//! safe to show by [`line()`] and [`block`], and nowhere else.
 
 mod excerpt;
 mod exit;

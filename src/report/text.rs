@@ -25,7 +25,7 @@ pub fn line(text: &str) -> String {
     shown
 }
 
-/// [`line`] for text of several lines: line ends and tabs stay.
+/// [`line()`] for text of several lines: line ends and tabs stay.
 pub fn block(text: &str) -> String {
     text.split('\n')
         .map(|part| part.split('\t').map(line).collect::<Vec<_>>().join("\t"))

@@ -122,7 +122,7 @@ fn the_embedded_scenarios_are_those_of_the_folder() {
 struct Recorder(Mutex<Option<Ask>>);
 
 fn unsent() -> Inconclusive {
-    Inconclusive("nothing is sent".to_owned())
+    Inconclusive::new("nothing is sent".to_owned())
 }
 
 impl Courier for Recorder {
@@ -165,6 +165,10 @@ impl Courier for Recorder {
     }
     fn max_wait(&self) -> Duration {
         Duration::ZERO
+    }
+
+    fn saw_limits(&self) -> bool {
+        false
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::reports::formatted;
 use crate::support::record::{empty, every_outcome};
+use clawcheck::case::{CaseFileError, Catalogue};
 use clawcheck::profile::{Profile, schema};
 use clawcheck::record::{Ended, Record};
 use clawcheck::report::{Demands, Kind};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -81,4 +84,169 @@ fn the_json_report_keeps_its_schema() {
     }
     let wrong = serde_json::json!({ "tool": "clawcheck" });
     assert!(!validator.is_valid(&wrong));
+}
+
+fn case_validator() -> jsonschema::Validator {
+    jsonschema::validator_for(&load("case.schema.json")).expect("it is a schema")
+}
+
+fn json(text: &str) -> Value {
+    let table: toml::Table = text.parse().expect("it is TOML");
+    serde_json::to_value(table).expect("TOML fits into JSON")
+}
+
+/// What the parser says of a case file.
+fn parsed(text: &str) -> Result<usize, Vec<CaseFileError>> {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("case-file-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).expect("the tests' folder can be written");
+    fs::write(folder.join("case.toml"), text).expect("it can be written");
+    let found = Catalogue::builtin().add_dir(&folder);
+    fs::remove_dir_all(&folder).expect("it is ours");
+    found
+}
+
+/// The names that the parser would have taken in place of `zzz`.
+fn taken_instead_of(text: &str) -> BTreeSet<String> {
+    let errors = parsed(text).expect_err("`zzz` is nothing");
+    let message = &errors[0].message;
+    let (_, names) = message
+        .split_once("expected one of ")
+        .unwrap_or_else(|| panic!("it names none: {message}"));
+    names
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+const LEAST_CASE: &str = "[[case]]\nid = \"x\"\nrequirement = \"AUTH-1\"\nwhy = \"y\"\n";
+
+#[test]
+fn the_case_schema_has_the_keys_of_the_parser() {
+    let schema = load("case.schema.json");
+    let keys = |name: &str| -> BTreeSet<String> {
+        let properties = schema["$defs"][name]["properties"].as_object();
+        properties
+            .expect("it has properties")
+            .keys()
+            .cloned()
+            .collect()
+    };
+    let words = |list: &Value| -> BTreeSet<String> {
+        let words = list.as_array().expect("it is a list").iter();
+        words
+            .map(|word| word.as_str().expect("a word").to_owned())
+            .collect()
+    };
+    let change = |change: &str| taken_instead_of(&format!("{LEAST_CASE}change = {change}\n"));
+    assert_eq!(keys("case"), taken_instead_of("[[case]]\nzzz = 1\n"));
+    assert_eq!(keys("change"), change("{ zzz = 1 }"));
+    assert_eq!(keys("key"), change("{ key = { zzz = 1 } }"));
+    let defs = &schema["$defs"];
+    assert_eq!(
+        words(&defs["key"]["properties"]["form"]["enum"]),
+        change("{ key = { form = \"zzz\" } }")
+    );
+    assert_eq!(
+        words(&defs["change"]["properties"]["pad_at"]["enum"]),
+        change("{ pad_at = \"zzz\" }")
+    );
+}
+
+#[test]
+fn schema_and_parser_agree_on_cases() {
+    let validator = case_validator();
+    let good = "expect = \"good\"";
+    for (text, right) in [
+        (good.to_owned(), true),
+        (String::new(), false),
+        ("observe = \"o\"".to_owned(), true),
+        ("prefer = \"good\"".to_owned(), false),
+        (format!("{good}\nprefer = {{ status = 401 }}"), true),
+        (format!("{good}\nzzz = 1"), false),
+        (format!("{good}\nmodes = []"), false),
+        (format!("{good}\nmodes = [\"stream\"]"), true),
+        (format!("{good}\nmodes = [\"zzz\"]"), false),
+        (format!("{good}\nvariants = {{ a-1 = \"x\" }}"), true),
+        (format!("{good}\nvariants = {{ A = \"x\" }}"), false),
+        (format!("{good}\ncompletions = -1"), false),
+        (
+            format!("{good}\nchange = {{ authorization = false }}"),
+            true,
+        ),
+        (
+            format!("{good}\nchange = {{ authorization = true }}"),
+            false,
+        ),
+        (
+            format!("{good}\nchange = {{ bot = \"bots.offline\" }}"),
+            true,
+        ),
+        (format!("{good}\nchange = {{ bot = \"offline\" }}"), false),
+        (
+            format!("{good}\nchange = {{ bot = {{ form = \"made-up\" }} }}"),
+            true,
+        ),
+        (
+            format!("{good}\nchange = {{ bot = {{ form = \"last-off\" }} }}"),
+            true,
+        ),
+        (
+            format!("{good}\nchange = {{ bot = {{ form = \"first-off\" }} }}"),
+            true,
+        ),
+        (
+            format!("{good}\nchange = {{ bot = {{ form = \"zzz\" }} }}"),
+            false,
+        ),
+        (format!("{good}\nchange = {{ body_hex = \"00 fF\" }}"), true),
+        (format!("{good}\nchange = {{ body_hex = \"0\" }}"), false),
+        (format!("{good}\nchange = {{ body_hex = \"0x\" }}"), false),
+        (
+            format!("{good}\nchange = {{ pad_at = \"end\", pad_to = 5 }}"),
+            true,
+        ),
+        (format!("{good}\nchange = {{ pad_to = -5 }}"), false),
+        ("expect = \"zzz\"".to_owned(), false),
+        ("expect = { status = 401 }".to_owned(), true),
+        ("expect = { code = \"timeout\" }".to_owned(), false),
+        ("expect = { status = 401, zzz = 1 }".to_owned(), false),
+        (
+            "expect = { status = [401, 403], code = [\"missing_api_key\"] }".to_owned(),
+            true,
+        ),
+        ("expect = [\"good\", { status = 411 }]".to_owned(), true),
+        ("expect = [\"zzz\"]".to_owned(), false),
+    ] {
+        let text = format!("{LEAST_CASE}{text}\n");
+        assert_eq!(validator.is_valid(&json(&text)), right, "schema: {text}");
+        let found = parsed(&text);
+        assert_eq!(found.is_ok(), right, "parser: {text}{found:?}");
+    }
+    for text in ["[[case]]\n", "[case]\n", "zzz = 1\n"] {
+        assert!(!validator.is_valid(&json(text)), "schema: {text}");
+        assert!(parsed(text).is_err(), "parser: {text}");
+    }
+}
+
+#[test]
+fn every_case_file_of_ours_keeps_the_schema() {
+    let validator = case_validator();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/conform");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it can be read").path();
+        let value = json(&fs::read_to_string(&path).expect("it can be read"));
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count > 0);
 }

@@ -90,7 +90,7 @@ async fn preflight_allows(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let answer = delivery.answer();
         // A preflight that is refused altogether is CORS-1's.
         if !matches!(answer.status(), Some(200..=299)) {
-            return Err(Inconclusive(format!(
+            return Err(Inconclusive::new(format!(
                 "the preflight is refused ({}): see cors.preflight",
                 answer.summary()
             )));

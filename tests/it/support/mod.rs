@@ -36,10 +36,28 @@ impl Run {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).expect("the tests' folder can be written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_clawcheck"));
-        command
-            .args(args)
-            .current_dir(&folder)
-            .env("TMPDIR", &folder);
+        command.args(args);
+        Run::of(command, folder)
+    }
+
+    /// A line of shell in a folder; `clawcheck` in it is the program under test.
+    #[cfg(unix)]
+    pub(crate) fn shell(line: &str, folder: &Path) -> Run {
+        let programs = Path::new(env!("CARGO_BIN_EXE_clawcheck"))
+            .parent()
+            .expect("a program stands in a folder");
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&others));
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env(
+            "PATH",
+            std::env::join_paths(path).expect("no folder has a colon in its name"),
+        );
+        Run::of(command, folder.to_owned())
+    }
+
+    fn of(mut command: Command, folder: PathBuf) -> Run {
+        command.current_dir(&folder).env("TMPDIR", &folder);
         for variable in [
             "CLAWBITE_KEY",
             "CLAWBITE_BOT",
