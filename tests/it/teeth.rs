@@ -61,6 +61,22 @@ fn lets_everybody_in() -> Bent {
     }
 }
 
+/// A limit below the documented one.
+fn takes_less() -> Bent {
+    Bent {
+        decision: Some(Box::new(|asked, decision| {
+            if asked.body.len() <= 90_000 {
+                return decision;
+            }
+            Decision::Refuse(Refusal::documented(
+                ErrorCode::RequestTooLarge,
+                "Too large.",
+            ))
+        })),
+        ..Bent::default()
+    }
+}
+
 /// Whatever is not exactly the plain valid request is refused, what is already refused with another status.
 fn refuses_everybody() -> Bent {
     Bent {
@@ -177,13 +193,15 @@ fn breaks_off() -> Bent {
     }
 }
 
-/// Every stream is broken, in one way after another.
-fn broken_streams() -> Bent {
-    let count = AtomicUsize::new(0);
+/// In how many ways a stream is broken.
+const STREAM_FAULTS: usize = 8;
+
+/// Every stream is broken, in that way.
+fn broken_streams(fault: usize) -> Bent {
     Bent {
         events: Some(Box::new(move |_, events| {
             let raw = |text: &'static [u8]| Event::Raw(Bytes::from_static(text));
-            match count.fetch_add(1, Ordering::Relaxed) % 9 {
+            match fault {
                 0 => events.insert(1, raw(b"data: {\"id\":\n\n")),
                 1 => events.insert(
                     1,
@@ -247,20 +265,6 @@ fn never_limits() -> Bent {
                 ..refusal
             }),
             decision => decision,
-        })),
-        ..Bent::default()
-    }
-}
-
-/// 64 KB are too much.
-fn limits_bodies_too_early() -> Bent {
-    Bent {
-        decision: Some(Box::new(|asked, decision| {
-            if asked.body.len() <= 65_536 {
-                return decision;
-            }
-            let refusal = Refusal::documented(ErrorCode::RequestTooLarge, "Over 64 KB.");
-            Decision::Refuse(refusal)
         })),
         ..Bent::default()
     }
@@ -406,17 +410,17 @@ fn servers() -> Vec<Server> {
     let part = |bend, only| Server { bend, only };
     let server = |bend| part(bend, &[]);
     let good = &["ROUTE-1", "BODY-8"];
-    vec![
+    let streams = &["ROUTE-1", "STREAM-*"];
+    let mut all = vec![
         server(lets_everybody_in()),
         server(refuses_everybody()),
         server(swaps_shapes()),
         server(wrong_codes()),
         server(wrong_heads()),
         server(breaks_off()),
-        server(broken_streams()),
         server(broken_replies()),
         part(never_limits(), &["LIMIT-*", "FAULT-*"]),
-        part(limits_bodies_too_early(), &["SIZE-1"]),
+        part(takes_less(), &["SIZE-1"]),
         part(never_frees(), &["LIMIT-3"]),
         part(confuses_kept_connections(), &["WIRE-2"]),
         part(remembers_noise(), &["WIRE-3", "WIRE-4"]),
@@ -426,7 +430,9 @@ fn servers() -> Vec<Server> {
         part(created(Mode::Stream), good),
         part(always(Mode::Json), good),
         part(always(Mode::Stream), good),
-    ]
+    ];
+    all.extend((0..STREAM_FAULTS).map(|fault| part(broken_streams(fault), streams)));
+    all
 }
 
 /// Everything that can have a finding, with the level of its requirement.
