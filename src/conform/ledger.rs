@@ -215,6 +215,7 @@ impl Ledger {
             ));
         }
         TestResult {
+            cites: rule.requirement,
             id: rule.id.to_owned(),
             requirement: rule.requirement,
             why: rule.why.to_owned(),

@@ -319,6 +319,7 @@ impl<'r> Run<'r> {
         if ended == Ended::Interrupted {
             for job in under_way {
                 self.push(TestResult {
+                    cites: job.requirement,
                     id: job.id,
                     requirement: job.requirement,
                     why: job.why,
@@ -429,6 +430,7 @@ impl<'r> Run<'r> {
     ) {
         let scrubber = carrier.scrubber();
         let result = TestResult {
+            cites: requirement,
             id: id.to_owned(),
             requirement,
             why: "Everything else rests on it: a valid key, bot and body get an answer.".to_owned(),
@@ -470,6 +472,7 @@ fn price(carrier: &Carrier<'_>, job: &Job<'_>) -> usize {
 /// A result of a test that did not run.
 fn unrun(case: &Case, mode: Mode, outcome: Outcome, message: String) -> TestResult {
     TestResult {
+        cites: case.requirement(),
         id: case.result_id(mode),
         requirement: case.requirement_in(mode),
         why: case.why().to_owned(),
@@ -536,6 +539,11 @@ fn results(
             };
             let mine = requirement == main;
             TestResult {
+                cites: if mine {
+                    job.case.requirement()
+                } else {
+                    requirement
+                },
                 id: if mine {
                     id.clone()
                 } else {
@@ -578,6 +586,7 @@ fn flaky(carrier: &Carrier<'_>) -> Vec<TestResult> {
                 format!("{count} in {} requests", ledger.requests),
             );
             Some(TestResult {
+                cites: requirement,
                 id: format!("fault.flaky-{status}"),
                 requirement,
                 why: "An error that goes away is still one that somebody saw.".to_owned(),

@@ -13,6 +13,9 @@ pub struct TestResult {
     pub id: String,
     /// The requirement that it tests.
     pub requirement: RequirementId,
+    /// The requirement whose sentence of the documentation is quoted: the case's own, where its variant as a stream
+    /// belongs to another one (AUTH-8, BODY-10, FAULT-4).
+    pub cites: RequirementId,
     /// Why the case exists, in a sentence.
     pub why: String,
     /// What came of it.

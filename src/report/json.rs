@@ -137,13 +137,14 @@ fn report(record: &Record) -> Report<'_> {
 
 fn row<'r>(record: &Record, result: &'r TestResult) -> Row<'r> {
     let requirement = result.requirement.get();
+    let cited = result.cites.get();
     Row {
         id: &result.id,
         requirement: requirement.id.as_str(),
         level: requirement.level.as_str(),
         outcome: result.outcome.as_str(),
         basis: requirement.basis.as_str(),
-        sentence: requirement.sentences.first().unwrap_or(&requirement.text),
+        sentence: cited.sentences.first().unwrap_or(&requirement.text),
         why: line(&result.why),
         message: line(&result.message),
         duration_ms: rounded(result.duration, 1000.0, 1),

@@ -179,7 +179,7 @@ fn details(result: &TestResult) -> String {
     let mut text = String::new();
     let level = requirement.level.as_str().to_uppercase();
     let _ = writeln!(text, "{} ({level}): {}", requirement.id, requirement.text);
-    if let Some(sentence) = requirement.sentences.first() {
+    if let Some(sentence) = result.cites.get().sentences.first() {
         let _ = writeln!(text, "\"{}\"", quotation(sentence));
     }
     for check in result.checks.iter().filter(|check| check.is_finding()) {

@@ -142,7 +142,7 @@ impl Page<'_> {
     fn failure(&mut self, result: &TestResult) -> io::Result<()> {
         self.head("FAIL", BAD, result)?;
         let requirement = result.requirement.get();
-        let sentence = match requirement.sentences.first() {
+        let sentence = match result.cites.get().sentences.first() {
             Some(sentence) => format!("\"{}\"", quotation(sentence)),
             None => format!("{} ({})", requirement.text, requirement.standard),
         };
@@ -151,8 +151,8 @@ impl Page<'_> {
             self.labelled("why", &line(&result.why))?;
         }
         let findings: Vec<_> = result.checks.iter().filter(|c| c.is_finding()).collect();
-        let told = findings.iter().any(|check| check.actual == result.message);
-        if !result.message.is_empty() && !told {
+        // The findings say it better, with what was expected beside what came.
+        if !result.message.is_empty() && findings.is_empty() {
             self.text("", INDENT, Style::new(), &line(&result.message))?;
         }
         for check in &findings {

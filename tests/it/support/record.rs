@@ -17,6 +17,7 @@ pub(crate) fn result(id: &str, requirement: RequirementId, outcome: Outcome) -> 
     TestResult {
         id: id.to_owned(),
         requirement,
+        cites: requirement,
         why: "A deployment that gets this wrong surprises its users.".to_owned(),
         outcome,
         message: String::new(),
