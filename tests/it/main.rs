@@ -3,6 +3,7 @@
 mod answers;
 mod architecture;
 mod bad_targets;
+mod browser;
 mod command_line;
 mod conform;
 mod conform_mock;

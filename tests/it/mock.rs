@@ -997,6 +997,12 @@ fn sample(mock: &Mock, from: &str, to: &str) -> String {
         .replace("clawbite_sk_...", mock.fixtures().keys.valid.expose())
 }
 
+/// The documented streaming JavaScript.
+pub(crate) fn documented_javascript(mock: &Mock) -> String {
+    let end = "console.log(decoder.decode(value));\n}";
+    sample(mock, "const res = await fetch(", end)
+}
+
 /// What a program prints, if there is such a program here.
 async fn printed(mut command: Command) -> Option<String> {
     command.stdin(Stdio::null()).stderr(Stdio::inherit());
@@ -1028,12 +1034,7 @@ async fn the_documented_curl_call_works_as_it_stands() {
 async fn the_documented_javascript_works_as_it_stands() {
     let mock = start().await;
     let mut node = Command::new("node");
-    let script = sample(
-        &mock,
-        "const res = await fetch(",
-        "console.log(decoder.decode(value));\n}",
-    );
-    node.args(["--input-type=module", "-e", &script]);
+    node.args(["--input-type=module", "-e", &documented_javascript(&mock)]);
     let Some(printed) = printed(node).await else {
         return; // no node here
     };

@@ -67,7 +67,7 @@ impl Drop for Server {
 }
 
 /// Reads a request whose body has a Content-Length, or whatever comes before the other side stops.
-pub(crate) async fn read_request(stream: &mut TcpStream) {
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let head = bytes.windows(4).position(|window| window == b"\r\n\r\n");
@@ -79,12 +79,12 @@ pub(crate) async fn read_request(stream: &mut TcpStream) {
                 .and_then(|length| length.trim().parse::<usize>().ok())
                 .unwrap_or(0);
             if bytes.len() >= end + 4 + length {
-                return;
+                return bytes;
             }
         }
         match stream.read_buf(&mut bytes).await {
             Ok(count) if count > 0 => {}
-            Ok(_) | Err(_) => return,
+            Ok(_) | Err(_) => return bytes,
         }
     }
 }
