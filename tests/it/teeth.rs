@@ -128,7 +128,7 @@ fn wrong_codes() -> Bent {
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
             value["error"]["code"] = json!("something_else");
-            value["error"]["stack"] = json!(format!("at /home/app/index.js:1 {key}"));
+            value["error"]["stack"] = json!(format!("at /srv/app/index.js:1 {key}"));
             if value["error"].get("retry_after").is_some() {
                 value["error"]["retry_after"] = json!("a while");
             }
