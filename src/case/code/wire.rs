@@ -87,7 +87,7 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
     let mut steps = vec![
         step("a preflight", CORS_1, preflight(bench), &preflights),
         good("a good answer", ROUTE_1, bench.plain()),
-        step("no key", AUTH_1, no_key(Mode::Json), &[401]),
+        step("a bad body", BODY_1, bad(Mode::Json), &[400]),
         step(
             "an unknown bot",
             ROUTE_2,
@@ -96,7 +96,7 @@ fn steps(bench: &Bench<'_>) -> Vec<Step> {
         ),
         good("a stream", ROUTE_1, stream()),
         good("a second good answer", BODY_7, conversation(bench)),
-        step("a bad body", BODY_1, bad(Mode::Json), &[400]),
+        step("no key", AUTH_1, no_key(Mode::Json), &[401]),
         good("a second stream", ROUTE_1, stream()),
         step(
             "a bad body for a stream",
