@@ -10,6 +10,7 @@ pub mod profile;
 pub mod record;
 pub mod report;
 pub mod secret;
+pub mod selftest;
 pub mod sse;
 pub mod time;
 pub mod wire;

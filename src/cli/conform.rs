@@ -4,6 +4,8 @@ use super::complaint::Complaint;
 use super::known_failures::{self, KnownFailures};
 use super::outlet::{Stream, tell, unless_closed};
 use super::quantity;
+use super::reports;
+use super::screen::Screen;
 use super::signals::Signals;
 use super::subject::{self, Subject};
 use super::{Failure, env, runtime};
@@ -11,15 +13,13 @@ use crate::case::Catalogue;
 use crate::conform::{self, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
-use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
-use crate::report::{
-    Demands, Detail, Kind, Look, Place, Progress, Reports, exit_code, write_terminal,
-};
+use crate::record::{Ended, Outcome, Record, Summary, TestResult};
+use crate::report::{Demands, Detail, Look, Reports, exit_code, write_terminal};
 use crate::time::Scale;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// What was typed.
 #[derive(Debug, Default, clap::Args)]
@@ -152,21 +152,12 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     if args.quiet && args.verbose {
         complaints.push(Complaint::new("--quiet and --verbose do not go together"));
     }
-    let wanted = wanted_reports(&args.report, &mut complaints);
+    let wanted = reports::wanted(&args.report, &mut complaints);
     let wanted = if args.dry_run { Vec::new() } else { wanted };
-    let reports = Reports::open(&wanted).map_err(|unwritable| {
-        complaints.extend(unwritable.iter().map(|unwritable| {
-            let complaint = Complaint::new(unwritable.to_string());
-            match unwritable.why.kind() {
-                io::ErrorKind::NotFound => complaint.help("make its folder first"),
-                _ => complaint,
-            }
-        }));
-    });
-    let (Some(subject), Ok(reports), true) = (subject, reports, complaints.is_empty()) else {
+    let reports = reports::open(&wanted, &mut complaints);
+    let (Some(subject), Some(reports), true) = (subject, reports, complaints.is_empty()) else {
         return Err(complaints);
     };
-    let stdout_taken = wanted.iter().any(|(_, place)| *place == Place::Stdout);
     Ok(Checked {
         subject,
         catalogue,
@@ -180,11 +171,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         },
         expired: known.expired,
         reports,
-        people: if stdout_taken {
-            Stream::Err
-        } else {
-            Stream::Out
-        },
+        people: reports::people(&wanted),
         detail: match (args.quiet, args.verbose) {
             (true, _) => Detail::Quiet,
             (false, true) => Detail::Verbose,
@@ -277,35 +264,6 @@ fn options(args: &Args, complaints: &mut Vec<Complaint>) -> Options {
     }
 }
 
-fn wanted_reports(typed: &[String], complaints: &mut Vec<Complaint>) -> Vec<(Kind, Place)> {
-    let mut wanted: Vec<(Kind, Place)> = Vec::new();
-    let kinds = Kind::ALL.map(Kind::as_str);
-    for text in typed {
-        let Some((kind, path)) = text.split_once('=').filter(|(_, path)| !path.is_empty()) else {
-            let complaint = Complaint::value("--report", text, "KIND=PATH");
-            complaints.push(complaint.help(format!("such as {}=report.{0}", kinds[0])));
-            continue;
-        };
-        let place = Place::parse(path);
-        match Kind::parse(kind) {
-            None => {
-                let complaint = Complaint::new(format!("--report: unknown kind `{kind}`"));
-                complaints.push(complaint.help(match nearest(kind, kinds) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("known kinds: {}", kinds.join(", ")),
-                }));
-            }
-            Some(_) if wanted.iter().any(|(_, other)| *other == place) => {
-                complaints.push(Complaint::new(format!(
-                    "--report: two reports would go to `{path}`"
-                )));
-            }
-            Some(kind) => wanted.push((kind, place)),
-        }
-    }
-    wanted
-}
-
 async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     let started = SystemTime::now();
     let (profile, mock) = profile(&checked.subject).await?;
@@ -369,7 +327,8 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
         )))
     })?;
     let (sender, mut events) = unbounded_channel();
-    let mut screen = Screen::new(checked);
+    let known = checked.options.expected_failures.iter();
+    let mut screen = Screen::new(checked.detail, known.map(|failure| failure.id.clone()));
     let stop = &checked.options.stop;
     let run = conform::run(&checked.catalogue, profile, &checked.options, sender);
     tokio::pin!(run);
@@ -408,60 +367,6 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
         Ok(record) => Ran::Ended(Box::new(record)),
         Err(error) => Ran::NotBegun(error.to_string()),
     })
-}
-
-/// Where progress is shown.
-struct Screen {
-    progress: Option<Progress>,
-    begun: Instant,
-    /// What was tested so far, for a run that is not waited for.
-    results: Vec<TestResult>,
-}
-
-impl Screen {
-    fn new(checked: &Checked) -> Screen {
-        let progress = match checked.detail {
-            Detail::Quiet => None,
-            _ if Stream::Err.is_terminal() => Some(Progress::bar()),
-            Detail::Normal | Detail::Verbose => Some(Progress::lines()),
-        };
-        let known = checked.options.expected_failures.iter();
-        let known = known.map(|failure| failure.id.clone());
-        let progress = progress.map(|progress| progress.knowing(known));
-        Screen {
-            progress,
-            begun: Instant::now(),
-            results: Vec::new(),
-        }
-    }
-
-    fn event(&mut self, event: &Event) {
-        if let Event::Finished(result) = event {
-            self.results.push(TestResult::clone(result));
-        }
-        if let Some(progress) = &mut self.progress
-            && let Some(line) = progress.on(event, self.begun.elapsed())
-        {
-            progress.show(&line, tell);
-        }
-    }
-
-    fn tick(&mut self) {
-        if let Some(progress) = &mut self.progress
-            && let Some(line) = progress.tick(self.begun.elapsed())
-        {
-            progress.show(&line, tell);
-        }
-    }
-
-    fn finish(&mut self, events: &mut UnboundedReceiver<Event>) {
-        while let Ok(event) = events.try_recv() {
-            self.event(&event);
-        }
-        if let Some(progress) = &self.progress {
-            progress.finish();
-        }
-    }
 }
 
 /// A run that was asked to end is no verdict, whatever it had come to.

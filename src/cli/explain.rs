@@ -7,6 +7,7 @@ use super::list::modes;
 use super::outlet::Stream;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
+use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
 use crate::report::{block, quotation, wrapped};
 use std::io::{self, Write};
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// The case, requirement, error code or fixture: `auth.revoked`, `AUTH-4`, `bot_not_found`, `keys.revoked`.
+    /// The case, requirement, error code, fixture, violation, leniency or flaw: `auth.revoked`, `AUTH-4`,
+    /// `bot_not_found`, `keys.revoked`.
     #[arg(value_name = "ID")]
     id: String,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -45,6 +47,11 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         page.code(code, &catalogue)?;
     } else if let Some(fixture) = Fixture::parse(id) {
         page.fixture(fixture, &catalogue)?;
+    } else if let Some(deviation) = every_deviation()
+        .iter()
+        .find(|deviation| deviation.id == id)
+    {
+        page.deviation(deviation)?;
     } else {
         return Err(vec![unknown(id, &catalogue)].into());
     }
@@ -58,12 +65,24 @@ fn unknown(id: &str, catalogue: &Catalogue) -> Complaint {
         .chain(RequirementId::all().map(|id| id.as_str()))
         .chain(ErrorCode::ALL.iter().map(|code| code.as_str()))
         .chain(Fixture::ALL.iter().map(|fixture| fixture.name()));
+    let deviations = every_deviation();
+    let names = names.chain(deviations.iter().map(|deviation| deviation.id.as_ref()));
     let complaint = Complaint::new(format!("nothing is called `{id}`"));
     complaint.help(match nearest(id, names) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "`clawcheck list` shows the cases; list requirements, codes and fixtures the rest"
-            .to_owned(),
+        None => {
+            "`clawcheck list` shows the cases; list requirements, codes, fixtures, violations, leniencies and flaws the rest"
+                .to_owned()
+        }
     })
+}
+
+fn every_deviation() -> Vec<Deviation> {
+    let fixtures = Fixtures::derive(MockConfig::default().seed);
+    Kind::ALL
+        .iter()
+        .flat_map(|kind| Deviation::all(*kind, &fixtures))
+        .collect()
 }
 
 struct Page<W> {
@@ -177,6 +196,32 @@ impl<W: Write> Page<W> {
             .filter(|case| case.needs().contains(&fixture))
             .collect();
         self.cases("needed by", &cases)
+    }
+
+    fn deviation(&mut self, deviation: &Deviation) -> io::Result<()> {
+        self.title(&deviation.id, deviation.kind.as_str())?;
+        self.entry("is", &deviation.says)?;
+        let (label, flag) = match deviation.kind {
+            Kind::Violation => ("breaks", "--violate"),
+            Kind::Leniency => ("allowed by", "--lenient"),
+            Kind::Flaw => ("against", "--violate"),
+        };
+        for (index, id) in deviation.about.iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let level = id.level().as_str().to_uppercase();
+            self.entry(label, &format!("{id} ({level}): {}", id.get().text))?;
+        }
+        if let Some(first) = deviation.about.first() {
+            self.sentences(*first)?;
+        }
+        self.entry(
+            "serve it",
+            &format!("clawcheck mock {flag} {}", deviation.id),
+        )?;
+        self.entry(
+            "try it",
+            &format!("clawcheck selftest --only {}", deviation.id),
+        )
     }
 
     fn cases(&mut self, label: &str, cases: &[&Case]) -> io::Result<()> {

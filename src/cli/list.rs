@@ -5,6 +5,7 @@ use super::complaint::Complaint;
 use super::conform::catalogue;
 use crate::contract::{ErrorCode, REQUIREMENTS};
 use crate::judge::Mode;
+use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
 use crate::report::line;
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What to list: cases, requirements, codes or fixtures [default: cases].
+    /// What to list: cases, requirements, codes, fixtures, violations, leniencies or flaws [default: cases].
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -22,7 +23,15 @@ pub(super) struct Args {
     cases: Vec<PathBuf>,
 }
 
-const KINDS: [&str; 4] = ["cases", "requirements", "codes", "fixtures"];
+const KINDS: [&str; 7] = [
+    "cases",
+    "requirements",
+    "codes",
+    "fixtures",
+    "violations",
+    "leniencies",
+    "flaws",
+];
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let mut complaints = Vec::new();
@@ -72,6 +81,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
             .iter()
             .map(|fixture| vec![fixture.name().to_owned(), fixture.says().to_owned()])
             .collect(),
+        "violations" => deviations(Kind::Violation),
+        "leniencies" => deviations(Kind::Leniency),
+        "flaws" => deviations(Kind::Flaw),
         other => {
             let complaint = Complaint::new(format!("unknown kind `{other}`"));
             complaints.push(complaint.help(match nearest(other, KINDS) {
@@ -86,6 +98,21 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     write(&rows, &mut io::BufWriter::new(io::stdout().lock()))?;
     Ok(0)
+}
+
+fn deviations(kind: Kind) -> Vec<Vec<String>> {
+    let fixtures = Fixtures::derive(MockConfig::default().seed);
+    Deviation::all(kind, &fixtures)
+        .iter()
+        .map(|deviation| {
+            let about: Vec<&str> = deviation.about.iter().map(|id| id.as_str()).collect();
+            vec![
+                deviation.id.to_string(),
+                about.join(", "),
+                deviation.says.to_string(),
+            ]
+        })
+        .collect()
 }
 
 /// How a case's answer is asked for.

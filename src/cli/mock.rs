@@ -6,8 +6,8 @@ use super::quantity;
 use super::signals::Signals;
 use super::{Failure, runtime};
 use crate::contract::chat_path;
-use crate::mock::{Mock, MockConfig};
-use crate::profile::Profile;
+use crate::mock::{Deviation, Deviations, Fixtures, Kind, Mock, MockConfig};
+use crate::profile::{Profile, nearest};
 use crate::time::Scale;
 use std::fs;
 use std::io::{self, Write};
@@ -27,6 +27,12 @@ pub(super) struct Args {
     /// Run its clock faster: at 0.01 the 130 s time-out comes after 1.3 s.
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     time_scale: Option<String>,
+    /// Break the contract in this way; `clawcheck list violations` and `list flaws` show them.
+    #[arg(long, value_name = "ID")]
+    violate: Vec<String>,
+    /// Use the contract's room in this way; `clawcheck list leniencies` shows them.
+    #[arg(long, value_name = "ID")]
+    lenient: Vec<String>,
     /// Make answers from this seed, so that two runs give the same ones.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
@@ -108,11 +114,69 @@ fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
         )
         .unwrap_or(default.chunks),
     };
+    let chosen = deviations(args, config.seed, &mut complaints);
+    let config = MockConfig {
+        bend: Deviations::new(chosen),
+        ..config
+    };
     if complaints.is_empty() {
         Ok(config)
     } else {
         Err(complaints)
     }
+}
+
+/// The deviations that were asked for. Leniencies that contradict each other can't be had in one server.
+fn deviations(args: &Args, seed: u64, complaints: &mut Vec<Complaint>) -> Vec<Deviation> {
+    let fixtures = Fixtures::derive(seed);
+    let mut chosen: Vec<Deviation> = Vec::new();
+    let flags: [(&str, &[String], &[Kind]); 2] = [
+        ("--violate", &args.violate, &[Kind::Violation, Kind::Flaw]),
+        ("--lenient", &args.lenient, &[Kind::Leniency]),
+    ];
+    for (flag, ids, kinds) in flags {
+        for id in ids {
+            let mut known: Vec<Deviation> = kinds
+                .iter()
+                .flat_map(|kind| Deviation::all(*kind, &fixtures))
+                .collect();
+            match known.iter().position(|deviation| deviation.id == *id) {
+                Some(index) => {
+                    let new = known.swap_remove(index);
+                    let rival = chosen.iter().find(|other| {
+                        new.kind == Kind::Leniency
+                            && other.kind == Kind::Leniency
+                            && !new.goes_with(other)
+                    });
+                    if let Some(rival) = rival {
+                        let message = format!("`{id}` and `{}` contradict each other", rival.id);
+                        complaints.push(Complaint::new(message).help("leave one of them out"));
+                    }
+                    chosen.push(new);
+                }
+                None => complaints.push(unknown(flag, id, kinds, &fixtures)),
+            }
+        }
+    }
+    chosen
+}
+
+fn unknown(flag: &str, id: &str, kinds: &[Kind], fixtures: &Fixtures) -> Complaint {
+    let every: Vec<Deviation> = Kind::ALL
+        .iter()
+        .flat_map(|kind| Deviation::all(*kind, fixtures))
+        .collect();
+    let complaint = Complaint::new(format!("{flag}: there is no {} `{id}`", kinds[0].as_str()));
+    let other = every.iter().find(|deviation| deviation.id == *id);
+    let near = nearest(id, every.iter().map(|deviation| deviation.id.as_ref()));
+    complaint.help(match (other, near) {
+        (Some(other), _) if other.kind == Kind::Leniency => {
+            format!("it is a leniency: `--lenient {id}`")
+        }
+        (Some(other), _) => format!("it is a {}: `--violate {id}`", other.kind.as_str()),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => format!("`clawcheck list {}` shows them", kinds[0].plural()),
+    })
 }
 
 fn checked<T>(

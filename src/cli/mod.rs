@@ -9,6 +9,9 @@ mod list;
 mod mock;
 mod outlet;
 mod quantity;
+mod reports;
+mod screen;
+mod selftest;
 mod signals;
 mod subject;
 
@@ -41,9 +44,11 @@ enum Command {
     Conform(conform::Args),
     /// Serve the reference implementation of the API.
     Mock(mock::Args),
-    /// List cases, requirements, error codes or fixtures.
+    /// Run the suite against every server that is known to be wrong, and against those that only look it.
+    Selftest(selftest::Args),
+    /// List cases, requirements, error codes, fixtures, violations, leniencies or flaws.
     List(list::Args),
-    /// Explain a case, a requirement, an error code or a fixture, with the sentence of the documentation behind it.
+    /// Explain one of them, with the sentence of the documentation behind it.
     Explain(explain::Args),
 }
 
@@ -79,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Conform(args) => conform::run(&args),
         Command::Mock(args) => mock::run(&args),
+        Command::Selftest(args) => selftest::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
     };

@@ -226,6 +226,7 @@ impl Ledger {
             reproduce: worst
                 .map(|kept| scrubber.scrub_text(&reproduce(profile, &kept.delivery.ask)))
                 .unwrap_or_default(),
+            caught_by: None,
             evidence: worst.map(|kept| {
                 Evidence::new(
                     &kept.delivery.exchange,

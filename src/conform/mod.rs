@@ -11,7 +11,7 @@ mod run;
 mod select;
 
 pub use run::{SetupError, run};
-pub use select::{Plan, plan, unmatched};
+pub use select::{Plan, matches, plan, unmatched};
 
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

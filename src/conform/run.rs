@@ -329,6 +329,7 @@ impl<'r> Run<'r> {
                     observed: BTreeMap::new(),
                     duration: Duration::ZERO,
                     reproduce: String::new(),
+                    caught_by: None,
                     evidence: None,
                 });
             }
@@ -441,6 +442,7 @@ impl<'r> Run<'r> {
             reproduce: delivery.map_or_else(String::new, |delivery| {
                 reproduce(self.profile, &delivery.ask)
             }),
+            caught_by: None,
             evidence: delivery
                 .map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
             checks,
@@ -482,6 +484,7 @@ fn unrun(case: &Case, mode: Mode, outcome: Outcome, message: String) -> TestResu
         observed: BTreeMap::new(),
         duration: Duration::ZERO,
         reproduce: String::new(),
+        caught_by: None,
         evidence: None,
     }
 }
@@ -562,6 +565,7 @@ fn results(
                 reproduce: verdict.shown.as_ref().map_or_else(String::new, |delivery| {
                     scrubber.scrub_text(&reproduce(profile, &delivery.ask))
                 }),
+                caught_by: None,
                 evidence: verdict
                     .shown
                     .as_ref()
@@ -599,6 +603,7 @@ fn flaky(carrier: &Carrier<'_>) -> Vec<TestResult> {
                 observed: BTreeMap::new(),
                 duration: Duration::ZERO,
                 reproduce: String::new(),
+                caught_by: None,
                 evidence: None,
             })
         })

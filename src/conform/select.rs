@@ -6,7 +6,7 @@ use crate::judge::{AMBIENT, Mode};
 use crate::profile::{Fixture, Profile};
 
 /// Whether a pattern (`*` stands for anything) matches an id, in any case.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let pattern = pattern.to_ascii_lowercase();
     let text = text.to_ascii_lowercase();
     let mut parts = pattern.split('*');

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, size};
 
 use super::auth;
 use super::fixtures::{Agent, Holder};
@@ -123,7 +123,7 @@ pub(super) fn decide(server: &Arc<Server>, asked: &Asked) -> Decision {
 fn pass(server: &Arc<Server>, asked: &Asked) -> Result<Decision, Refusal> {
     let gate = |guard, verdict| server.config.bend.guard(asked, guard, verdict);
 
-    gate(Guard::Size, size(asked))?;
+    gate(Guard::Size, within_limit(asked))?;
     gate(Guard::Arrival, arrival(asked))?;
     gate(Guard::Path, path(asked))?;
     if asked.method == Method::OPTIONS {
@@ -169,14 +169,14 @@ fn ungated<T>(
     gate(verdict).map(|()| found)
 }
 
-fn size(asked: &Asked) -> Result<(), Refusal> {
-    match asked.received {
-        Received::TooLarge => Err(closing(Refusal::documented(
-            ErrorCode::RequestTooLarge,
-            "the request body is larger than 100 KB (102,400 bytes)",
-        ))),
-        Received::Whole | Received::Broken | Received::Late => Ok(()),
+fn within_limit(asked: &Asked) -> Result<(), Refusal> {
+    if asked.received != Received::TooLarge && asked.body.len() <= size::BINARY_LIMIT {
+        return Ok(());
     }
+    Err(closing(Refusal::documented(
+        ErrorCode::RequestTooLarge,
+        "the request body is larger than 100 KB (102,400 bytes)",
+    )))
 }
 
 fn arrival(asked: &Asked) -> Result<(), Refusal> {

@@ -11,16 +11,21 @@
 
 mod answer;
 mod auth;
+mod bending;
 mod clock;
+mod deviation;
 mod fixtures;
+mod flaws;
 mod guards;
 mod journal;
+mod leniencies;
 mod limits;
 mod request;
 mod seam;
 mod server;
 mod socket;
 mod stream;
+mod violations;
 mod words;
 
 use std::io;
@@ -35,6 +40,7 @@ use tokio::task::JoinHandle;
 use crate::time::Scale;
 
 pub use answer::{Answer, Head, Payload};
+pub use deviation::{Deviation, Deviations, Kind};
 pub use fixtures::{BotIds, Fixtures, KeySet, ORIGIN, PROMPT_LONG, PROMPT_TEXT};
 pub use guards::{Decision, Guard, Refusal};
 pub use journal::Journal;

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Body as _;
 use serde_json::Value;
 
-use crate::contract::size;
+use super::journal::Journal;
 
 /// The answer that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +70,8 @@ pub struct Asked {
     pub chat: Result<Chat, Invalid>,
     /// When the whole request had been received.
     pub at: Instant,
+    /// What the mock had counted by then, this request included: what else runs, what was broken off before.
+    pub around: Journal,
 }
 
 impl Asked {
@@ -143,9 +145,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body announced over the limit isn't read at all: so the 413 goes out at once, without a 100 before it
 /// (SIZE-4). Any other is read to its end before anything is decided, so that the connection stays in step whatever
 /// the answer is (WIRE-2).
-pub(super) async fn read(mut body: Body) -> (Received, Bytes) {
-    let limit = size::BINARY_LIMIT;
-    if body.size_hint().lower() > limit as u64 {
+///
+/// An honest server reads no further than the limit; one that is bent may want to see more.
+pub(super) async fn read(mut body: Body, reach: usize) -> (Received, Bytes) {
+    if body.size_hint().lower() > reach as u64 {
         return (Received::TooLarge, Bytes::new());
     }
     let mut first = Bytes::new();
@@ -169,7 +172,7 @@ pub(super) async fn read(mut body: Body) -> (Received, Bytes) {
                 }
                 all.extend_from_slice(&data);
             }
-            if count > limit {
+            if count > reach {
                 return Received::TooLarge;
             }
         }

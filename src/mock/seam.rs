@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::contract::size;
+
 use super::answer::{Answer, Head, Payload};
 use super::guards::{Decision, Guard, Refusal};
 use super::request::Asked;
@@ -14,6 +16,11 @@ use super::stream::{Event, Pacing};
 
 /// What bends the honest path; every method's default changes nothing.
 pub trait Bend: Send + Sync {
+    /// How many bytes of a body are read before it is refused unseen.
+    fn reach(&self) -> usize {
+        size::BINARY_LIMIT
+    }
+
     /// The decision seam, guard by guard: what this guard says of the request. An error ends the row of guards; `Ok`
     /// lets the request on to the next one, whatever the honest verdict was.
     fn guard(

@@ -301,7 +301,8 @@ async fn asked(
     let number = connection.map_or(1, |connection| {
         connection.requests.fetch_add(1, Ordering::Relaxed) + 1
     });
-    let (received, body) = request::read(body).await;
+    let reach = server.config.bend.reach();
+    let (received, body) = request::read(body, reach).await;
     let (mode, chat) = match received {
         Received::Whole => request::understand(&body),
         Received::TooLarge | Received::Broken | Received::Late => {
@@ -309,6 +310,7 @@ async fn asked(
         }
     };
     server.ledger.note(|journal| journal.requests += 1);
+    let around = server.ledger.read();
     Asked {
         connection: connection.map_or(0, |connection| connection.id),
         number,
@@ -322,5 +324,6 @@ async fn asked(
         mode,
         chat,
         at: Instant::now(),
+        around,
     }
 }

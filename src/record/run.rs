@@ -30,6 +30,8 @@ pub struct TestResult {
     pub duration: Duration,
     /// A shell command that does the same, keys as variables; empty where no request was sent.
     pub reproduce: String,
+    /// Of a selftest's trial: the results that found what is wrong with the server.
+    pub caught_by: Option<Vec<String>>,
     /// The bytes, of the exchange that the verdict rests on.
     pub evidence: Option<Evidence>,
 }
@@ -79,7 +81,7 @@ pub enum Ended {
 /// Everything that is known after a run.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The command, `conform`.
+    /// The command: `conform`, `selftest`.
     pub command: &'static str,
     /// The base URL that was tested.
     pub target: String,

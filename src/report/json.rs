@@ -64,6 +64,8 @@ struct Row<'r> {
     checks: Vec<CheckRow>,
     observed: BTreeMap<String, String>,
     reproduce: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caught_by: Option<&'r [String]>,
     evidence: Option<EvidenceRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_failure: Option<String>,
@@ -151,6 +153,7 @@ fn row<'r>(record: &Record, result: &'r TestResult) -> Row<'r> {
         checks: result.checks.iter().map(check).collect(),
         observed: safe(&result.observed),
         reproduce: block(&result.reproduce),
+        caught_by: result.caught_by.as_deref(),
         evidence: result.evidence.as_ref().map(evidence),
         expected_failure: known_failure(record, &result.id).map(line),
     }

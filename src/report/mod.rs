@@ -9,12 +9,14 @@ mod exit;
 mod files;
 mod json;
 mod junit;
+mod matrix;
 mod progress;
 mod terminal;
 mod text;
 
 pub use exit::{Demands, Verdict, exit_code};
 pub use files::{Place, Reports, Unwritable};
+pub use matrix::write as write_matrix;
 pub use progress::{Line, Progress};
 pub use terminal::{Detail, Look, write as write_terminal};
 pub use text::{block, line, quotation, wrap as wrapped};

@@ -31,10 +31,10 @@ pub struct Look {
     pub detail: Detail,
 }
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const FAINT: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 const MARK: Style = Style::new().invert();
 
@@ -79,6 +79,15 @@ fn of(record: &Record, outcome: Outcome) -> impl Iterator<Item = &TestResult> {
         .filter(move |result| result.outcome == outcome)
 }
 
+/// Text in a style, where there are colours.
+pub(super) fn paint(look: Look, style: Style, text: &str) -> String {
+    if look.colour {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
 struct Page<'o> {
     look: Look,
     out: &'o mut dyn Write,
@@ -86,11 +95,7 @@ struct Page<'o> {
 
 impl Page<'_> {
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.look.colour {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        paint(self.look, style, text)
     }
 
     /// Text from a column on, wrapped; what stands before it on the first line is given.

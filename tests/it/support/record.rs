@@ -25,6 +25,7 @@ pub(crate) fn result(id: &str, requirement: RequirementId, outcome: Outcome) -> 
         observed: BTreeMap::new(),
         duration: Duration::from_micros(3140),
         reproduce: String::new(),
+        caught_by: None,
         evidence: None,
     }
 }
@@ -167,6 +168,7 @@ fn failed(
     let mut scrubber = Scrubber::new();
     scrubber.add_key(&ApiKey::new(KEY));
     TestResult {
+        caught_by: None,
         evidence: Some(Evidence::new(exchange, &checks, &scrubber)),
         checks,
         reproduce: "curl -N https://staging.example/api/v1/bot/main/chat -H \"Authorization: Bearer $CLAWBITE_REVOKED\" -d '{\"stream\":true}'"

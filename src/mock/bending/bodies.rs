@@ -1,0 +1,96 @@
+//! JSON bodies and their heads.
+
+use axum::http::{HeaderValue, header};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::mock::answer::{Head, Payload};
+use crate::mock::request::Asked;
+
+use super::{Seam, When, head, json};
+
+/// Changes the JSON of every reply.
+pub(in crate::mock) fn reply_json(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, &mut Value) + Send + Sync + 'static,
+) -> Seam {
+    json(when, move |asked, payload| {
+        if let Payload::Json(value) = payload
+            && value.get("choices").is_some()
+        {
+            change(asked, value);
+        }
+    })
+}
+
+/// Changes the JSON of every error.
+pub(in crate::mock) fn error_json(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, &mut Value) + Send + Sync + 'static,
+) -> Seam {
+    json(when, move |asked, payload| {
+        if let Payload::Json(value) = payload
+            && value.get("choices").is_none()
+        {
+            change(asked, value);
+        }
+    })
+}
+
+/// Sends other bytes for the JSON of every reply.
+pub(in crate::mock) fn reply_bytes(
+    when: impl Into<When>,
+    change: impl Fn(String) -> Vec<u8> + Send + Sync + 'static,
+) -> Seam {
+    json(when, move |_, payload| {
+        if let Payload::Json(value) = payload
+            && value.get("choices").is_some()
+        {
+            *payload = Payload::Bytes(Bytes::from(change(value.to_string())));
+        }
+    })
+}
+
+/// Sends other bytes for the JSON of every error.
+pub(in crate::mock) fn error_bytes(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, String) -> Vec<u8> + Send + Sync + 'static,
+) -> Seam {
+    json(when, move |asked, payload| {
+        if let Payload::Json(value) = payload
+            && value.get("choices").is_none()
+        {
+            *payload = Payload::Bytes(Bytes::from(change(asked, value.to_string())));
+        }
+    })
+}
+
+/// Sends other bytes for every JSON body.
+pub(in crate::mock) fn body_bytes(
+    when: impl Into<When>,
+    change: impl Fn(String) -> Vec<u8> + Send + Sync + 'static,
+) -> Seam {
+    json(when, move |_, payload| {
+        if let Payload::Json(value) = payload {
+            *payload = Payload::Bytes(Bytes::from(change(value.to_string())));
+        }
+    })
+}
+
+/// Changes the head of every answer with 200.
+pub(in crate::mock) fn ok_head(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, &mut Head) + Send + Sync + 'static,
+) -> Seam {
+    head(when, move |asked, head| {
+        if head.status == 200 {
+            change(asked, head);
+        }
+    })
+}
+
+/// Sets the content type of a head.
+pub(in crate::mock) fn media_type(head: &mut Head, value: &'static str) {
+    head.remove(&header::CONTENT_TYPE);
+    head.push(header::CONTENT_TYPE, HeaderValue::from_static(value));
+}

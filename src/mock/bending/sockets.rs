@@ -1,0 +1,242 @@
+//! Answers as bytes on a connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::mock::request::Asked;
+use crate::mock::server::Connection;
+use crate::mock::socket::{Outgoing, Tap};
+
+use super::{Seam, When, socket};
+
+/// Bytes, to be sent.
+pub(in crate::mock) fn send(bytes: impl AsRef<[u8]>) -> Outgoing {
+    Outgoing::Bytes(Bytes::copy_from_slice(bytes.as_ref()))
+}
+
+/// Bytes, and then the end of the connection.
+pub(in crate::mock) fn close(bytes: impl AsRef<[u8]>) -> Vec<Outgoing> {
+    vec![send(bytes), Outgoing::Close]
+}
+
+/// A part of a chunked answer, as it goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mock) enum Piece {
+    /// Status line and fields, with the empty line.
+    Head,
+    /// A chunk with its framing: of a stream, one event. From 0.
+    Chunk(usize),
+    /// The last chunk: `0`, CRLF, CRLF.
+    Last,
+}
+
+/// Sends something else for every whole answer whose length is announced (or that has no body): head and body, as
+/// they would go out.
+pub(in crate::mock) fn whole_answers(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, Vec<u8>) -> Vec<Outgoing> + Send + Sync + 'static,
+) -> Seam {
+    let when = Arc::new(when.into());
+    let change: Arc<OnWhole> = Arc::new(change);
+    socket(move |connection| {
+        Some(Box::new(Rewriter {
+            connection: Arc::clone(connection),
+            when: Arc::clone(&when),
+            change: Change::Whole(Arc::clone(&change)),
+            buffer: Vec::new(),
+            chunk: None,
+        }))
+    })
+}
+
+/// Sends something else for the pieces of every chunked answer.
+pub(in crate::mock) fn stream_pieces(
+    when: impl Into<When>,
+    change: impl Fn(&Asked, Piece, Vec<u8>) -> Vec<Outgoing> + Send + Sync + 'static,
+) -> Seam {
+    let when = Arc::new(when.into());
+    let change: Arc<OnPiece> = Arc::new(change);
+    socket(move |connection| {
+        Some(Box::new(Rewriter {
+            connection: Arc::clone(connection),
+            when: Arc::clone(&when),
+            change: Change::Pieces(Arc::clone(&change)),
+            buffer: Vec::new(),
+            chunk: None,
+        }))
+    })
+}
+
+type OnWhole = dyn Fn(&Asked, Vec<u8>) -> Vec<Outgoing> + Send + Sync;
+type OnPiece = dyn Fn(&Asked, Piece, Vec<u8>) -> Vec<Outgoing> + Send + Sync;
+
+enum Change {
+    Whole(Arc<OnWhole>),
+    Pieces(Arc<OnPiece>),
+}
+
+/// Takes the honest bytes apart into answers. They come from our own server, so their framing can be trusted.
+struct Rewriter {
+    connection: Arc<Connection>,
+    when: Arc<When>,
+    change: Change,
+    buffer: Vec<u8>,
+    /// Inside a chunked answer: the number of the next chunk.
+    chunk: Option<usize>,
+}
+
+impl Rewriter {
+    /// The next part of the buffer that is complete; none for a whole answer.
+    fn next(&mut self, head_only: bool) -> Option<(Option<Piece>, Vec<u8>)> {
+        if let Some(index) = self.chunk {
+            let line = find(&self.buffer, b"\r\n")?;
+            let size = std::str::from_utf8(&self.buffer[..line]).ok()?;
+            let size = usize::from_str_radix(size.trim(), 16).ok()?;
+            let end = line + 2 + size + 2;
+            if self.buffer.len() < end {
+                return None;
+            }
+            let piece = if size == 0 {
+                self.chunk = None;
+                Piece::Last
+            } else {
+                self.chunk = Some(index + 1);
+                Piece::Chunk(index)
+            };
+            return Some((Some(piece), self.buffer.drain(..end).collect()));
+        }
+        let head = find(&self.buffer, b"\r\n\r\n")? + 4;
+        let fields = String::from_utf8_lossy(&self.buffer[..head]).to_ascii_lowercase();
+        if fields.contains("\r\ntransfer-encoding: chunked") {
+            if !head_only {
+                self.chunk = Some(0);
+            }
+            return Some((Some(Piece::Head), self.buffer.drain(..head).collect()));
+        }
+        let length = fields
+            .split("\r\n")
+            .find_map(|field| field.strip_prefix("content-length:")?.trim().parse().ok());
+        let end = head + if head_only { 0 } else { length.unwrap_or(0) };
+        if self.buffer.len() < end {
+            return None;
+        }
+        Some((None, self.buffer.drain(..end).collect()))
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+impl Tap for Rewriter {
+    fn outgoing(&mut self, bytes: &[u8], out: &mut VecDeque<Outgoing>) {
+        let asked = self.connection.asked();
+        self.buffer.extend_from_slice(bytes);
+        let head_only = asked.as_ref().is_some_and(|asked| asked.method == "HEAD");
+        while let Some((piece, bytes)) = self.next(head_only) {
+            if bytes.starts_with(b"HTTP/1.1 1") {
+                out.push_back(send(bytes)); // a 100 is no answer yet
+                continue;
+            }
+            let bent = asked.as_ref().filter(|asked| self.when.holds(asked));
+            match (&self.change, piece, bent) {
+                (Change::Whole(change), None, Some(asked)) => out.extend(change(asked, bytes)),
+                (Change::Pieces(change), Some(piece), Some(asked)) => {
+                    out.extend(change(asked, piece, bytes));
+                }
+                _ => out.push_back(send(bytes)), // what the change is not about passes
+            }
+        }
+    }
+}
+
+/// The heads of requests as they came, for what a parsed head no longer shows: the case of names, white space,
+/// pieces.
+#[derive(Clone, Default)]
+pub(in crate::mock) struct Heads(Arc<Mutex<HashMap<u64, Arrived>>>);
+
+/// What has arrived on a connection since the last answer.
+#[derive(Debug, Clone, Default)]
+pub(in crate::mock) struct Arrived {
+    /// The bytes, those of the body too.
+    pub(in crate::mock) bytes: Vec<u8>,
+    /// How many reads they came in, up to the end of the head.
+    pub(in crate::mock) head_reads: usize,
+    answered: bool,
+}
+
+impl Heads {
+    /// The seam that listens; a deviation with these heads has to have it.
+    pub(in crate::mock) fn seam(&self) -> Seam {
+        let heads = self.clone();
+        socket(move |connection| {
+            Some(Box::new(Listener {
+                connection: connection.id,
+                heads: heads.clone(),
+            }))
+        })
+    }
+
+    /// What has arrived for that request.
+    pub(in crate::mock) fn of(&self, asked: &Asked) -> Arrived {
+        let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.get(&asked.connection).cloned().unwrap_or_default()
+    }
+
+    /// The head of that request as text.
+    pub(in crate::mock) fn text(&self, asked: &Asked) -> String {
+        let arrived = self.of(asked);
+        let end = find(&arrived.bytes, b"\r\n\r\n").unwrap_or(arrived.bytes.len());
+        String::from_utf8_lossy(&arrived.bytes[..end]).into_owned()
+    }
+
+    fn change(&self, connection: u64, change: impl FnOnce(&mut Arrived)) {
+        let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(heads.entry(connection).or_default());
+    }
+}
+
+/// More of a request is not kept.
+const KEPT: usize = 64 * 1024;
+
+struct Listener {
+    connection: u64,
+    heads: Heads,
+}
+
+impl Tap for Listener {
+    fn incoming(&mut self, bytes: &[u8], _: &mut VecDeque<Outgoing>) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.heads.change(self.connection, |arrived| {
+            if arrived.answered {
+                *arrived = Arrived::default();
+            }
+            if find(&arrived.bytes, b"\r\n\r\n").is_none() {
+                arrived.head_reads += 1;
+            }
+            let room = KEPT.saturating_sub(arrived.bytes.len());
+            arrived
+                .bytes
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        });
+    }
+
+    fn outgoing(&mut self, bytes: &[u8], out: &mut VecDeque<Outgoing>) {
+        self.heads
+            .change(self.connection, |arrived| arrived.answered = true);
+        out.push_back(send(bytes));
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut heads = self.heads.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.remove(&self.connection);
+    }
+}

@@ -1,0 +1,385 @@
+//! Selftest: the suite against every server that is known to be wrong, and against those that only look it.
+//!
+//! Each [`Trial`] is a mock with some deviations; `conform` runs against it as it would against a deployment, over
+//! sockets, with nothing left out. A violation is caught where a case of a requirement that it breaks fails; a
+//! leniency, alone or with others, must not make anything fail; a flaw must be advised against and fail nothing.
+//!
+//! It has no rules of its own: what is broken is the mock's word, what was found the suite's.
+
+mod cover;
+mod trial;
+
+pub use cover::{combinations, pairs};
+pub use trial::{Expect, Trial, trials};
+
+use crate::case::Catalogue;
+use crate::conform;
+use crate::contract::{Level, REQUIREMENTS, RequirementId};
+use crate::mock::{Fixtures, Mock, MockConfig};
+use crate::profile::Profile;
+use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
+use crate::time::Scale;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Trials that run side by side.
+    pub jobs: usize,
+    /// What the mocks and the combinations are made from.
+    pub seed: u64,
+    /// How the run is told to end.
+    pub stop: conform::Stop,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            jobs: default_jobs(),
+            seed: MockConfig::default().seed,
+            stop: conform::Stop::default(),
+        }
+    }
+}
+
+/// A trial mostly waits (for a time-out, a window, a silence), so many fit on a core.
+const TRIALS_PER_CORE: usize = 12;
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) * TRIALS_PER_CORE
+}
+
+/// The mocks' clock: their 130 s time-out comes after 1.3 s.
+const SCALE: f64 = 0.01;
+
+/// Runs the trials. Events tell what happens meanwhile; the record has a result for each trial, in their order.
+///
+/// Blocks the calling thread; every trial has a thread and a runtime of its own, so that none waits for another's.
+pub fn run(
+    catalogue: &Catalogue,
+    trials: &[Trial],
+    options: &Options,
+    events: &UnboundedSender<Event>,
+) -> Record {
+    let started_at = SystemTime::now();
+    let began = Instant::now();
+    let _ = events.send(Event::Planned {
+        tests: trials.len(),
+    });
+    let next = AtomicUsize::new(0);
+    let interrupted = AtomicBool::new(false);
+    let done: Mutex<Vec<(usize, Tried)>> = Mutex::new(Vec::new());
+    let order = longest_first(trials);
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, trials.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+                    if options.stop.gentle.is_cancelled() {
+                        interrupted.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                    let trial = &trials[index];
+                    let _ = events.send(Event::Started {
+                        id: trial.id.clone(),
+                    });
+                    let tried = try_one(catalogue, trial, options);
+                    if tried
+                        .record
+                        .as_ref()
+                        .is_ok_and(|record| record.ended == Ended::Interrupted)
+                    {
+                        interrupted.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                    let _ = events.send(Event::Finished(Box::new(result(trial, &tried))));
+                    done.lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .push((index, tried));
+                }
+            });
+        }
+    });
+    let mut done = done
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    let results: Vec<TestResult> = done
+        .iter()
+        .map(|(index, tried)| result(&trials[*index], tried))
+        .collect();
+    let records = done
+        .iter()
+        .filter_map(|(_, tried)| tried.record.as_ref().ok());
+    let summary = summary(trials, &results, records);
+    Record {
+        command: "selftest",
+        target: "the mock, with deviations".to_owned(),
+        started_at,
+        duration: began.elapsed(),
+        ended: if interrupted.load(Ordering::Relaxed) {
+            Ended::Interrupted
+        } else {
+            Ended::Completed
+        },
+        summary,
+        results,
+        fingerprint: BTreeMap::new(),
+        notes: Vec::new(),
+        untested: Vec::new(),
+        expected_failures: Vec::new(),
+        unexpected_passes: Vec::new(),
+    }
+}
+
+/// Trials that will keep their thread waiting come first, so that none of them is the last one alone.
+fn longest_first(trials: &[Trial]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..trials.len()).collect();
+    order.sort_by_key(|index| !trials[*index].slow);
+    order
+}
+
+/// What came of a trial.
+struct Tried {
+    record: Result<Record, String>,
+    took: Duration,
+}
+
+fn try_one(catalogue: &Catalogue, trial: &Trial, options: &Options) -> Tried {
+    let began = Instant::now();
+    let record = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| {
+            let record = runtime.block_on(conform(catalogue, trial, options));
+            runtime.shutdown_background();
+            record
+        });
+    Tried {
+        record,
+        took: began.elapsed(),
+    }
+}
+
+async fn conform(
+    catalogue: &Catalogue,
+    trial: &Trial,
+    options: &Options,
+) -> Result<Record, String> {
+    let fixtures = Fixtures::derive(options.seed);
+    let mock = Mock::start(MockConfig {
+        seed: options.seed,
+        time_scale: Scale::new(SCALE).expect("a positive number"),
+        bend: trial.deviations(&fixtures),
+        ..MockConfig::default()
+    })
+    .await
+    .map_err(|error| format!("the mock can't start: {error}"))?;
+    let profile = Profile::parse(&mock.profile_toml(), "the mock's profile", &|_| None)
+        .map_err(|mistakes| format!("the profile of the mock is wrong: {mistakes:?}"))?;
+    let conform_options = conform::Options {
+        stop: options.stop.clone(),
+        ..conform::Options::default()
+    };
+    // What happens inside a trial nobody follows.
+    let (sender, _) = tokio::sync::mpsc::unbounded_channel();
+    conform::run(catalogue, &profile, &conform_options, sender)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Judges a trial.
+fn result(trial: &Trial, tried: &Tried) -> TestResult {
+    let about = &trial.about;
+    let requirement = about.first().copied().unwrap_or(crate::contract::ROUTE_1);
+    let found = Found::of(tried, about);
+    let (outcome, message) = verdict(trial, &found);
+    let mut observed = BTreeMap::from([("kind".to_owned(), trial.expect.as_str().to_owned())]);
+    if about.len() > 1 {
+        let ids: Vec<&str> = about.iter().map(|id| id.as_str()).collect();
+        observed.insert("about".to_owned(), ids.join(", "));
+    }
+    if trial.expect == Expect::Failure && !found.beside.is_empty() {
+        observed.insert("collateral".to_owned(), listed(&found.beside));
+    }
+    if trial.together.len() > 1 {
+        observed.insert("together".to_owned(), trial.together.join(", "));
+    }
+    TestResult {
+        id: trial.id.clone(),
+        requirement,
+        cites: requirement,
+        why: trial.says.clone(),
+        outcome,
+        message,
+        checks: Vec::new(),
+        observed,
+        duration: tried.took,
+        reproduce: trial.reproduce(),
+        caught_by: Some(found.own),
+        evidence: None,
+    }
+}
+
+/// What the suite said of a server.
+struct Found {
+    /// Why there is no record, if there is none.
+    unable: Option<String>,
+    /// How the run ended, if not at its end.
+    ended: Option<String>,
+    /// Failures of requirements that the trial is about (of a flaw: advice).
+    own: Vec<String>,
+    /// The other failures, with their requirements.
+    beside: Vec<(String, RequirementId)>,
+    /// Advice under a requirement that the trial is about.
+    advised: Vec<String>,
+}
+
+impl Found {
+    fn of(tried: &Tried, about: &[RequirementId]) -> Found {
+        let record = match &tried.record {
+            Ok(record) => record,
+            Err(why) => {
+                return Found {
+                    unable: Some(why.clone()),
+                    ended: None,
+                    own: Vec::new(),
+                    beside: Vec::new(),
+                    advised: Vec::new(),
+                };
+            }
+        };
+        let of = |outcome| {
+            record
+                .results
+                .iter()
+                .filter(move |result| result.outcome == outcome)
+        };
+        let mine = |result: &&TestResult| about.contains(&result.requirement);
+        let ids = |results: Vec<&TestResult>| -> Vec<String> {
+            results.iter().map(|result| result.id.clone()).collect()
+        };
+        Found {
+            unable: None,
+            ended: match &record.ended {
+                Ended::Completed => None,
+                Ended::Pointless(why) | Ended::Untestable(why) => Some(why.clone()),
+                Ended::Interrupted | Ended::FailFast => Some("the run was ended".to_owned()),
+            },
+            own: ids(of(Outcome::Fail).filter(mine).collect()),
+            beside: of(Outcome::Fail)
+                .filter(|result| !mine(result))
+                .map(|result| (result.id.clone(), result.requirement))
+                .collect(),
+            advised: ids(of(Outcome::Advice).filter(mine).collect()),
+        }
+    }
+}
+
+fn listed(failures: &[(String, RequirementId)]) -> String {
+    let each: Vec<String> = failures
+        .iter()
+        .map(|(id, requirement)| format!("{id} ({requirement})"))
+        .collect();
+    each.join(", ")
+}
+
+/// Whether the suite did what it should, and what it did.
+fn verdict(trial: &Trial, found: &Found) -> (Outcome, String) {
+    if let Some(why) = &found.unable {
+        return (Outcome::Inconclusive, why.clone());
+    }
+    let ended = found
+        .ended
+        .as_ref()
+        .map(|why| format!("; the run ended at its beginning: {why}"))
+        .unwrap_or_default();
+    match trial.expect {
+        Expect::Failure if !found.own.is_empty() => {
+            (Outcome::Pass, format!("caught by {}", found.own.join(", ")))
+        }
+        Expect::Failure if found.beside.is_empty() => {
+            (Outcome::Fail, format!("survived: nothing failed{ended}"))
+        }
+        Expect::Failure => (
+            Outcome::Fail,
+            format!(
+                "survived: no case of a requirement that it breaks failed, only {}{ended}",
+                listed(&found.beside)
+            ),
+        ),
+        Expect::Nothing | Expect::Advice if !found.own.is_empty() || !found.beside.is_empty() => {
+            let own = found.own.iter().map(|id| (id.clone(), trial.about[0]));
+            let all: Vec<(String, RequirementId)> =
+                own.chain(found.beside.iter().cloned()).collect();
+            (
+                Outcome::Fail,
+                format!("false alarm: {}{ended}", listed(&all)),
+            )
+        }
+        Expect::Nothing | Expect::Advice if found.ended.is_some() => {
+            (Outcome::Fail, format!("false alarm{ended}"))
+        }
+        Expect::Nothing => (Outcome::Pass, "nothing failed".to_owned()),
+        Expect::Advice if found.advised.is_empty() => {
+            (Outcome::Fail, "survived: nothing was advised".to_owned())
+        }
+        Expect::Advice => (
+            Outcome::Pass,
+            format!("advised by {}", found.advised.join(", ")),
+        ),
+    }
+}
+
+/// The counts. A MUST counts as tested where a violation of it was tried, as kept where all of those were caught.
+fn summary<'r>(
+    trials: &[Trial],
+    results: &[TestResult],
+    records: impl Iterator<Item = &'r Record>,
+) -> Summary {
+    let number = |outcome| {
+        results
+            .iter()
+            .filter(|result| result.outcome == outcome)
+            .count()
+    };
+    let survived: BTreeSet<&str> = results
+        .iter()
+        .filter(|result| result.outcome != Outcome::Pass)
+        .map(|result| result.id.as_str())
+        .collect();
+    let mut tested: BTreeSet<RequirementId> = BTreeSet::new();
+    let mut lost: BTreeSet<RequirementId> = BTreeSet::new();
+    let tried: BTreeSet<&str> = results.iter().map(|result| result.id.as_str()).collect();
+    for trial in trials {
+        if trial.expect == Expect::Failure && tried.contains(trial.id.as_str()) {
+            tested.extend(trial.about.first());
+            if survived.contains(trial.id.as_str()) {
+                lost.extend(trial.about.first());
+            }
+        }
+    }
+    let musts = REQUIREMENTS
+        .iter()
+        .filter(|row| row.level == Level::Must)
+        .count();
+    let mut summary = Summary {
+        passed: number(Outcome::Pass),
+        failed: number(Outcome::Fail),
+        inconclusive: number(Outcome::Inconclusive),
+        must_tested: tested.len(),
+        must_kept: tested.len() - lost.len(),
+        must_untested: musts.saturating_sub(tested.len()),
+        ..Summary::default()
+    };
+    for record in records {
+        summary.requests += record.summary.requests;
+        summary.completions += record.summary.completions;
+        summary.retried += record.summary.retried;
+    }
+    summary
+}
