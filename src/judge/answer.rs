@@ -293,7 +293,7 @@ impl Stream {
             .into_iter()
             .map(|event| StreamEvent {
                 at: arrival(exchange, event.dispatched_at),
-                what: kind(&event),
+                what: event_kind(&event),
                 start: event.start,
                 end: event.end,
                 name: if event.name == "message" {
@@ -350,7 +350,8 @@ pub fn content(json: &Json) -> Option<&str> {
     json.root.pointer("/choices/0/delta/content")?.as_str()
 }
 
-fn kind(event: &sse::Event) -> EventKind {
+/// What an event is.
+pub fn event_kind(event: &sse::Event) -> EventKind {
     let named = !event.name.is_empty() && event.name != "message";
     if event.data == DONE.as_bytes() {
         return EventKind::Done;

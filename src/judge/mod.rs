@@ -6,6 +6,7 @@
 mod across;
 mod ambient;
 pub mod answer;
+pub mod certain;
 mod check;
 mod expect;
 pub mod json;

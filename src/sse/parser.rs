@@ -205,6 +205,11 @@ impl Parser {
         &self.notes
     }
 
+    /// Where the block under way began, if one is.
+    pub fn block_start(&self) -> Option<usize> {
+        self.block.start
+    }
+
     /// How many bytes have been fed.
     pub fn offset(&self) -> usize {
         self.offset

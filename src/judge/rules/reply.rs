@@ -25,13 +25,17 @@ pub fn findings(answer: &Answer<'_>) -> Vec<Check> {
                         .max(error.offset),
             ),
         ),
-        Ok(json) => {
-            found.extend(schema::REPLY.findings(&json.root, 0));
-            found.extend(finish_reason(json));
-            found.extend(sum(json));
-            found.extend(oddities(json, REPLY_6));
-        }
+        Ok(json) => found.extend(body_findings(json)),
     }
+    found
+}
+
+/// What REPLY-1 to REPLY-6 find in a body that is JSON.
+pub fn body_findings(json: &Json) -> Vec<Check> {
+    let mut found = schema::REPLY.findings(&json.root, 0);
+    found.extend(finish_reason(json));
+    found.extend(sum(json));
+    found.extend(oddities(json, REPLY_6));
     found
 }
 

@@ -5,9 +5,9 @@ use crate::contract::{
     DONE, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8,
 };
 use crate::judge::answer::{EventKind, Stream, content};
-use crate::judge::json::{Node, Value};
+use crate::judge::json::{Json, Node, Value};
 use crate::judge::schema;
-use crate::judge::{Answer, Check, Place};
+use crate::judge::{Answer, Check, Place, Verdict};
 use crate::wire::End;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -94,6 +94,14 @@ fn utf8(answer: &Answer<'_>) -> Vec<Check> {
     ]
 }
 
+/// What STREAM-3 and STREAM-7 find in one chunk, wherever it stands.
+pub fn chunk_findings(json: &Json) -> Vec<Check> {
+    let mut found = schema::CHUNK.findings(&json.root, 0);
+    found.extend(chunk_advice(&json.root));
+    found.extend(oddities(json, STREAM_7));
+    found
+}
+
 fn events(stream: &Stream) -> Vec<Check> {
     let mut found = Vec::new();
     for (index, event) in stream.events.iter().enumerate() {
@@ -114,22 +122,13 @@ fn events(stream: &Stream) -> Vec<Check> {
                 .at(Place::Body, range),
             ),
             EventKind::Chunk(json) => {
-                found.extend(
-                    schema::CHUNK
-                        .findings(&json.root, 0)
-                        .into_iter()
-                        .map(|check| {
-                            let mut check = check.at(Place::Body, range.clone());
-                            check.actual = format!("{} in event {nth}", check.actual);
-                            check
-                        }),
-                );
-                found.extend(
-                    chunk_advice(&json.root)
-                        .into_iter()
-                        .map(|check| check.at(Place::Body, range.clone())),
-                );
-                found.extend(oddities(json, STREAM_7));
+                found.extend(chunk_findings(json).into_iter().map(|check| {
+                    let mut check = check.at(Place::Body, range.clone());
+                    if check.verdict == Verdict::Violation {
+                        check.actual = format!("{} in event {nth}", check.actual);
+                    }
+                    check
+                }));
                 if !event.name.is_empty() {
                     found.push(Check::advice(
                         STREAM_7,
@@ -211,7 +210,8 @@ fn chunk_advice(root: &Node) -> Vec<Check> {
     found
 }
 
-fn has_delta(root: &Node) -> bool {
+/// Whether a chunk has a choice with a delta.
+pub fn has_delta(root: &Node) -> bool {
     root.get("choices")
         .and_then(Node::as_array)
         .is_some_and(|choices| {

@@ -1,0 +1,3 @@
+//! Load: honest numbers about many streams at once, every answer judged.
+
+mod sieve;
