@@ -4,9 +4,12 @@
 //! Everything in here has been scrubbed of keys: a report gets nothing else.
 
 mod evidence;
+mod histogram;
+pub mod load;
 mod outcome;
 mod run;
 
 pub use evidence::Evidence;
+pub use histogram::Distribution;
 pub use outcome::{Outcome, judged};
 pub use run::{Ended, Event, Record, Summary, TestResult};

@@ -1,0 +1,230 @@
+//! A distribution: an HDR histogram with its unit, and the quantiles and intervals read off it.
+
+use hdrhistogram::Histogram;
+
+/// Samples of one figure. Kept to three significant digits; merging is exact, count for count.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    /// The unit of its values outside: `ms`, `s`, `chunks`, `tokens`.
+    unit: &'static str,
+    histogram: Option<Box<Histogram<u64>>>,
+    /// The sums, which a histogram knows only to its precision.
+    sum: f64,
+    squares: f64,
+    least: u64,
+    most: u64,
+}
+
+/// Significant digits.
+const DIGITS: u8 = 3;
+
+/// The largest value: an hour in microseconds.
+const HIGHEST: u64 = 3_600_000_000;
+
+impl Distribution {
+    /// No samples yet.
+    pub fn new(unit: &'static str) -> Distribution {
+        Distribution {
+            unit,
+            histogram: None,
+            sum: 0.0,
+            squares: 0.0,
+            least: u64::MAX,
+            most: 0,
+        }
+    }
+
+    /// Takes up a sample: microseconds where the unit is one of time, else the number itself.
+    pub fn record(&mut self, value: u64) {
+        self.record_n(value, 1);
+    }
+
+    /// The same sample, so many times.
+    pub fn record_n(&mut self, value: u64, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let value = value.min(HIGHEST);
+        let histogram = self.histogram.get_or_insert_with(|| {
+            let mut histogram =
+                Histogram::new(DIGITS).expect("three digits are within what a histogram takes");
+            histogram.auto(true);
+            Box::new(histogram)
+        });
+        // It grows by itself, so nothing is out of its range.
+        let _ = histogram.record_n(value, count);
+        let (float, times) = (value as f64, count as f64);
+        self.sum += float * times;
+        self.squares += float * float * times;
+        self.least = self.least.min(value);
+        self.most = self.most.max(value);
+    }
+
+    /// Adds another one's samples.
+    pub fn add(&mut self, other: &Distribution) {
+        let Some(theirs) = &other.histogram else {
+            return;
+        };
+        match &mut self.histogram {
+            Some(ours) => {
+                let _ = ours.add(&**theirs); // it grows by itself
+            }
+            None => self.histogram = Some(theirs.clone()),
+        }
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+    }
+
+    /// The unit of its values.
+    pub fn unit(&self) -> &'static str {
+        self.unit
+    }
+
+    /// How many inner units make one outer unit.
+    fn factor(&self) -> f64 {
+        match self.unit {
+            "ms" => 1e3,
+            "s" => 1e6,
+            _ => 1.0, // counts of something
+        }
+    }
+
+    /// How many samples there are.
+    pub fn count(&self) -> u64 {
+        self.histogram
+            .as_ref()
+            .map_or(0, |histogram| histogram.len())
+    }
+
+    /// The mean, in the unit; none without samples. Likewise below.
+    pub fn mean(&self) -> Option<f64> {
+        let count = self.count();
+        (count > 0).then(|| self.sum / count as f64 / self.factor())
+    }
+
+    /// The standard deviation.
+    pub fn stddev(&self) -> Option<f64> {
+        let count = self.count() as f64;
+        (count > 0.0).then(|| {
+            let mean = self.sum / count;
+            (self.squares / count - mean * mean).max(0.0).sqrt() / self.factor()
+        })
+    }
+
+    /// The least sample.
+    pub fn min(&self) -> Option<f64> {
+        (self.count() > 0).then(|| self.least as f64 / self.factor())
+    }
+
+    /// The greatest sample.
+    pub fn max(&self) -> Option<f64> {
+        (self.count() > 0).then(|| self.most as f64 / self.factor())
+    }
+
+    /// The value that this share of the samples does not exceed, to three digits.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let histogram = self.histogram.as_ref()?;
+        (!histogram.is_empty()).then(|| self.outside(histogram.value_at_quantile(share)))
+    }
+
+    /// A value of a bucket: its middle, never beyond the samples that there were.
+    fn outside(&self, value: u64) -> f64 {
+        let middle = self
+            .histogram
+            .as_ref()
+            .map_or(value, |histogram| histogram.median_equivalent(value));
+        middle.clamp(self.least, self.most) as f64 / self.factor()
+    }
+
+    /// A 95 % interval of a quantile, from the order statistics: the ranks that a binomial leaves.
+    pub fn interval(&self, share: f64) -> Option<(f64, f64)> {
+        let histogram = self.histogram.as_ref()?;
+        let count = histogram.len() as f64;
+        if count < 2.0 {
+            return None;
+        }
+        let half = 1.96 * (count * share * (1.0 - share)).sqrt();
+        let at = |rank: f64| {
+            let rank = rank.clamp(1.0, count);
+            self.outside(histogram.value_at_quantile(rank / count))
+        };
+        Some((
+            at((count * share - half).floor()),
+            at((count * share + half).ceil() + 1.0),
+        ))
+    }
+
+    /// The histogram by the HdrHistogram V2 format, deflated; the base of merging and comparing.
+    pub fn encoded(&self) -> Vec<u8> {
+        use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+        let mut bytes = Vec::new();
+        if let Some(histogram) = &self.histogram {
+            // Writing to memory doesn't fail, and our values are within the format's range.
+            let _ = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
+        }
+        bytes
+    }
+
+    /// Each distinct value, in the unit, with how many samples have it, ascending.
+    pub fn buckets(&self) -> Vec<(f64, u64)> {
+        let factor = self.factor();
+        self.histogram
+            .iter()
+            .flat_map(|histogram| histogram.iter_recorded())
+            .map(|value| {
+                (
+                    value.value_iterated_to() as f64 / factor,
+                    value.count_at_value(),
+                )
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn figures_are_read_in_their_unit() {
+        let mut times = Distribution::new("ms");
+        for ms in 1..=1000u64 {
+            times.record(ms * 1000);
+        }
+        assert_eq!(times.count(), 1000);
+        assert!((times.mean().unwrap() - 500.5).abs() < 0.001);
+        assert!((times.quantile(0.5).unwrap() - 500.0).abs() < 1.0);
+        assert_eq!(times.max(), Some(1000.0));
+        let (low, high) = times.interval(0.5).unwrap();
+        assert!(
+            low < 500.0 && high > 500.0 && high - low < 80.0,
+            "{low} {high}"
+        );
+        assert_eq!(Distribution::new("ms").quantile(0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn merged_is_recorded_together(
+            left in proptest::collection::vec(0u64..5_000_000, 0..50),
+            right in proptest::collection::vec(0u64..5_000_000, 0..50),
+        ) {
+            let of = |values: &[u64]| {
+                let mut distribution = Distribution::new("ms");
+                for value in values {
+                    distribution.record(*value);
+                }
+                distribution
+            };
+            let mut merged = of(&left);
+            merged.add(&of(&right));
+            let together = of(&[left, right].concat());
+            prop_assert_eq!(merged.buckets(), together.buckets());
+            prop_assert_eq!(merged.count(), together.count());
+            prop_assert_eq!(merged.quantile(0.99), together.quantile(0.99));
+        }
+    }
+}
