@@ -1,3 +1,7 @@
 //! Load: honest numbers about many streams at once, every answer judged.
 
+mod exchange;
+mod gaps;
+mod lane;
 mod sieve;
+mod verdict;

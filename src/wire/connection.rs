@@ -23,12 +23,13 @@ use crate::time::Deadline;
 /// One read at most. Small, since a load test has thousands of connections; large enough for any piece of a stream.
 const READ: usize = 16 * 1024;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
+/// A connection as bytes: TCP, or TLS over it.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> ByteStream for T {}
 
 /// TCP or TLS, and what has been read from it but belongs to no answer yet.
 pub(super) struct Socket {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn ByteStream>,
     buffer: Box<[u8]>,
     /// Read but not yet used.
     pub(super) unread: Vec<u8>,

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::connection::{Connection, Socket};
+use super::connection::{ByteStream, Connection, Socket};
 use super::tls::client_config;
 use super::{Endpoint, Scheme, TlsOptions, TlsSetupError, Unreachable};
 use crate::time::Deadline;
@@ -88,6 +88,22 @@ impl Dialer {
                 Some(tls) => Socket::new(handshake(&tls.plain, &tls.name, tcp).await?),
             };
             Ok(Connection::new(socket, self.endpoint.host_header()))
+        };
+        self.in_time(connecting, deadline).await
+    }
+
+    /// The bytes alone, over TCP or TLS, for whoever has an HTTP/1.1 of their own.
+    ///
+    /// # Errors
+    /// There is no connection, and why.
+    pub async fn stream(&self, deadline: Deadline) -> Result<Box<dyn ByteStream>, Unreachable> {
+        let connecting = async {
+            let tcp = self.tcp().await?;
+            let stream: Box<dyn ByteStream> = match &self.tls {
+                None => Box::new(tcp),
+                Some(tls) => Box::new(handshake(&tls.plain, &tls.name, tcp).await?),
+            };
+            Ok(stream)
         };
         self.in_time(connecting, deadline).await
     }

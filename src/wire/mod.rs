@@ -24,7 +24,7 @@ mod tls;
 mod transport;
 
 pub use client::Client;
-pub use connection::Connection;
+pub use connection::{ByteStream, Connection};
 pub use dial::Dialer;
 pub use endpoint::{Address, Endpoint, EndpointError, Scheme};
 pub use exchange::*;

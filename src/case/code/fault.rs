@@ -3,10 +3,10 @@
 use super::cost;
 use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict};
-use crate::contract::{ErrorCode, FAULT_2, FAULT_4, timeout};
-use crate::judge::{Check, Mode};
+use crate::contract::{ErrorCode, FAULT_2, FAULT_4};
+use crate::judge::{Check, Mode, rules};
 use crate::profile::Fixture;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// FAULT-2: the upstream time-out.
 pub(super) const TIMEOUT: CodeCase = CodeCase {
@@ -66,27 +66,13 @@ fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
 
 /// Whether the time-out came after about 130 s of the target's clock.
 fn time_check(bench: &Bench<'_>, delivery: &Delivery, at: Instant) -> Check {
-    // The target's clock starts when the request is there. Ours may be late in saying that it was sent, on a busy
-    // machine: what is only advised against counts from the exchange's begin.
-    let from = delivery
-        .exchange
-        .sent_at
-        .unwrap_or(delivery.exchange.started);
-    let scale = bench.profile.target.time_scale;
-    let elapsed = at.saturating_duration_since(from);
-    let seconds = scale.of(elapsed);
-    let longest = scale.of(at.saturating_duration_since(delivery.exchange.started));
-    // Slack for busy machines is real time, and only on the upper side: no machine is early.
-    let shortest = scale.of(elapsed.saturating_sub(Duration::from_secs_f64(timeout::SLACK_S)));
-    let expected = format!("about {} s of the target's clock", timeout::DOCUMENTED_S);
-    let actual = format!("{seconds:.1} s of the target's clock");
-    if seconds < timeout::FAIL_BELOW_S || shortest > timeout::FAIL_ABOVE_S {
-        Check::violation(FAULT_2, "time", expected, actual)
-    } else if longest < timeout::ADVISE_BELOW_S || shortest > timeout::ADVISE_ABOVE_S {
-        Check::advice(FAULT_2, "time", expected, actual)
-    } else {
-        Check::pass(FAULT_2, "time", expected, actual)
-    }
+    let exchange = &delivery.exchange;
+    let from = exchange.sent_at.unwrap_or(exchange.started);
+    rules::timeout::time(
+        at.saturating_duration_since(from),
+        at.saturating_duration_since(exchange.started),
+        bench.profile.target.time_scale,
+    )
 }
 
 fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {

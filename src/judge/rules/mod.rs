@@ -8,6 +8,7 @@ pub mod error;
 pub mod limit;
 pub mod reply;
 pub mod stream;
+pub mod timeout;
 pub mod wire;
 
 /// BODY-8: a 200 has the shape that `stream` asks for. A body that is neither is for REPLY and STREAM to tell of.

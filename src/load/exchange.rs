@@ -1,0 +1,484 @@
+//! The measured exchange: send, stamp, read, sieve. What came of it is judged by [`verdict`](super::verdict).
+
+use super::gaps::Gaps;
+use super::lane::{Lane, Open};
+use super::sieve::{Sieve, Sieved};
+use crate::judge::Mode;
+use crate::time::Deadline;
+use crate::wire::{Body, End, Framing, Head, Headers, Unreachable};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A request, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// Path of the request.
+    pub(super) target: http::Uri,
+    /// Its fields, `Host` included.
+    pub(super) headers: http::HeaderMap,
+    /// Its body.
+    pub(super) body: Bytes,
+    /// The answer that it asks for.
+    pub(super) mode: Mode,
+    /// The client goes away after so many chunks with content.
+    pub(super) abandon_after: Option<u32>,
+    /// When it was due (open model).
+    pub(super) due: Option<Instant>,
+}
+
+/// How long a client waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the connection.
+    pub(super) connect: Duration,
+    /// For the whole answer, and so for the status line.
+    pub(super) total: Duration,
+    /// For the next byte, once the body has begun.
+    pub(super) idle: Duration,
+    /// A gap over it counts as a stall.
+    pub(super) stall: Duration,
+}
+
+/// Why an answer ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// No status line in time.
+    Headers,
+    /// No byte in time.
+    Idle,
+    /// Not whole in time.
+    Total,
+    /// We ended it: on purpose, or at the run's end.
+    Ourselves,
+}
+
+/// What was measured of one request and its answer.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// When the request was due.
+    pub(super) due: Option<Instant>,
+    /// Just before the exchange began, a connect included.
+    pub(super) sent: Instant,
+    /// How long the connection took to open, where it had to be.
+    pub(super) connect: Option<Duration>,
+    /// Why there was no connection.
+    pub(super) unreachable: Option<Unreachable>,
+    /// The head, once it had come.
+    pub(super) answered: Option<Answered>,
+    pub(super) first_event: Option<Instant>,
+    pub(super) first_content: Option<Instant>,
+    pub(super) second_content: Option<Instant>,
+    pub(super) last_content: Option<Instant>,
+    pub(super) contents: u32,
+    pub(super) coalesced: u32,
+    pub(super) stalls: u32,
+    pub(super) longest_gap: Duration,
+    pub(super) gaps: Gaps,
+    /// The stream, where one was asked for and came.
+    pub(super) sieved: Option<Sieved>,
+    /// Any other body, whole.
+    pub(super) body: Body,
+    pub(super) end: End,
+    pub(super) cut: Option<Cut>,
+    pub(super) ended: Instant,
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_received: u64,
+    /// The connection had been used before.
+    pub(super) reused: bool,
+}
+
+/// Bodies that are no streams are kept up to this; longer ones are no documented answers.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// The head of an answer, as hyper read it.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) parts: http::response::Parts,
+    pub(super) framing: Framing,
+    /// When the read that completed it came.
+    pub(super) at: Instant,
+}
+
+impl Answered {
+    /// The same as the judge reads it.
+    pub(super) fn head(&self) -> Head {
+        let mut headers = Headers::new();
+        for (name, value) in &self.parts.headers {
+            headers.push(name.as_str(), value.as_bytes());
+        }
+        Head {
+            version: format!("{:?}", self.parts.version),
+            status: self.parts.status.as_u16(),
+            reason: self
+                .parts
+                .status
+                .canonical_reason()
+                .unwrap_or_default()
+                .to_owned(),
+            headers,
+            at: self.at,
+        }
+    }
+}
+
+impl Measured {
+    fn new(order: &Order) -> Measured {
+        let now = Instant::now();
+        Measured {
+            due: order.due,
+            sent: now,
+            connect: None,
+            unreachable: None,
+            answered: None,
+            first_event: None,
+            first_content: None,
+            second_content: None,
+            last_content: None,
+            contents: 0,
+            coalesced: 0,
+            stalls: 0,
+            longest_gap: Duration::ZERO,
+            gaps: Gaps::default(),
+            sieved: None,
+            body: Body::default(),
+            end: End::Complete,
+            cut: None,
+            ended: now,
+            bytes_sent: 0,
+            bytes_received: 0,
+            reused: false,
+        }
+    }
+
+    fn over(mut self, end: End, cut: Option<Cut>) -> Measured {
+        self.end = end;
+        self.cut = cut;
+        self.ended = Instant::now();
+        self
+    }
+
+    /// Whether the connection ended before the first byte of an answer.
+    fn is_stale(&self) -> bool {
+        self.reused
+            && self.answered.is_none()
+            && self.bytes_received == 0
+            && self.cut.is_none()
+            && matches!(self.end, End::Closed | End::Reset)
+    }
+
+    /// `count` chunks with content came with one read.
+    fn contents_came(&mut self, count: u32, at: Instant, stall: Duration) {
+        if count == 0 {
+            return;
+        }
+        if let Some(last) = self.last_content {
+            let gap = at.saturating_duration_since(last);
+            self.gap(gap, stall);
+            self.coalesced += u32::from(gap.is_zero());
+            if self.second_content.is_none() {
+                self.second_content = Some(at);
+            }
+        } else {
+            self.first_content = Some(at);
+            if count > 1 {
+                self.second_content = Some(at);
+            }
+        }
+        for _ in 1..count {
+            self.gap(Duration::ZERO, stall);
+            self.coalesced += 1;
+        }
+        self.contents += count;
+        self.last_content = Some(at);
+    }
+
+    fn gap(&mut self, gap: Duration, stall: Duration) {
+        self.gaps
+            .push(u32::try_from(gap.as_micros()).unwrap_or(u32::MAX));
+        self.longest_gap = self.longest_gap.max(gap);
+        self.stalls += u32::from(gap > stall);
+    }
+}
+
+/// Sends a request over a lane and reads the answer to its end. Ends early where `stop` says so.
+///
+/// A kept connection that the target had closed before it read anything is no answer: the request goes out once more
+/// on a fresh one (RFC 9112 §9.3.1), as every client does.
+pub(super) async fn exchange(
+    lane: &mut Lane,
+    order: &Order,
+    patience: &Patience,
+    stop: &CancellationToken,
+) -> Measured {
+    let measured = once(lane, order, patience, stop).await;
+    if measured.is_stale() {
+        let again = once(lane, order, patience, stop).await;
+        return Measured {
+            sent: measured.sent,
+            ..again
+        };
+    }
+    measured
+}
+
+async fn once(
+    lane: &mut Lane,
+    order: &Order,
+    patience: &Patience,
+    stop: &CancellationToken,
+) -> Measured {
+    let mut measured = Measured::new(order);
+    let taken = tokio::select! {
+        taken = lane.take(Deadline::after(patience.connect)) => taken,
+        () = stop.cancelled() => return measured.over(End::Abandoned, Some(Cut::Ourselves)),
+    };
+    let (mut open, connect) = match taken {
+        Ok(taken) => taken,
+        Err(why) => {
+            measured.unreachable = Some(why.clone());
+            return measured.over(End::Unreachable(why), None);
+        }
+    };
+    measured.connect = connect;
+    measured.reused = connect.is_none();
+    open.used += 1;
+    let (sent_before, received_before) = (open.meter.sent(), open.meter.received());
+    let (end, cut) = run(&mut open, order, patience, stop, &mut measured).await;
+    measured.bytes_sent = open.meter.sent() - sent_before;
+    measured.bytes_received = open.meter.received() - received_before;
+    let whole = end == End::Complete;
+    let measured = measured.over(end, cut);
+    if whole {
+        lane.give_back(open);
+    }
+    measured
+}
+
+/// What waiting brought.
+enum Got<T> {
+    It(T),
+    Cut(Cut),
+}
+
+/// Waits for something that the connection brings, driving the connection; until the deadline, or the end.
+struct Waiting<'a, 't> {
+    open: &'a mut Open,
+    stop: Pin<&'a mut tokio_util::sync::WaitForCancellationFuture<'t>>,
+    timer: Pin<&'a mut tokio::time::Sleep>,
+}
+
+impl Waiting<'_, '_> {
+    /// `late` says what it means that the timer went off, or sets it anew.
+    async fn until<T>(
+        &mut self,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        mut late: impl FnMut(Pin<&mut tokio::time::Sleep>) -> Option<Cut>,
+    ) -> Got<T> {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(it) = ready(cx) {
+                return Poll::Ready(Got::It(it));
+            }
+            self.open.poll_drive(cx);
+            if let Poll::Ready(it) = ready(cx) {
+                return Poll::Ready(Got::It(it));
+            }
+            if self.stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Got::Cut(Cut::Ourselves));
+            }
+            while self.timer.as_mut().poll(cx).is_ready() {
+                if let Some(cut) = late(self.timer.as_mut()) {
+                    return Poll::Ready(Got::Cut(cut));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+async fn run(
+    open: &mut Open,
+    order: &Order,
+    patience: &Patience,
+    stop: &CancellationToken,
+    measured: &mut Measured,
+) -> (End, Option<Cut>) {
+    let mut request = http::Request::new(Full::new(order.body.clone()));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = order.target.clone();
+    *request.headers_mut() = order.headers.clone();
+    let by = measured.sent + patience.total;
+    let meter = std::sync::Arc::clone(&open.meter);
+    let mut response = pin!(open.sender.send_request(request));
+    let stop = pin!(stop.cancelled());
+    let timer = pin!(tokio::time::sleep_until(by.into()));
+    let mut waiting = Waiting { open, stop, timer };
+    let response = waiting
+        .until(|cx| response.as_mut().poll(cx), |_| Some(Cut::Headers))
+        .await;
+    let response = match response {
+        Got::Cut(cut) => return (ended_by(cut), Some(cut)),
+        Got::It(Err(error)) => return (end_of(&error, waiting.open.failure()), None),
+        Got::It(Ok(response)) => response,
+    };
+    let (parts, body) = response.into_parts();
+    measured.answered = Some(Answered {
+        framing: framing(&parts.headers, &body),
+        at: meter.read_at(),
+        parts,
+    });
+    read(body, order, patience, by, &mut waiting, measured).await
+}
+
+/// Reads a body to its end.
+async fn read(
+    body: Incoming,
+    order: &Order,
+    patience: &Patience,
+    by: Instant,
+    waiting: &mut Waiting<'_, '_>,
+    measured: &mut Measured,
+) -> (End, Option<Cut>) {
+    let meter = std::sync::Arc::clone(&waiting.open.meter);
+    let mut body = pin!(body);
+    let good = measured
+        .answered
+        .as_ref()
+        .is_some_and(|answered| answered.parts.status == 200);
+    let mut sieve = (order.mode == Mode::Stream && good).then(Sieve::new);
+    // One timer for all waits: it is set anew when it goes off, not at every read.
+    let soonest = by.min(Instant::now() + patience.idle);
+    waiting.timer.as_mut().reset(soonest.into());
+    let outcome = loop {
+        let frame = waiting
+            .until(
+                |cx| body.as_mut().poll_frame(cx),
+                |timer| {
+                    let now = Instant::now();
+                    let idle = meter.read_at() + patience.idle;
+                    if now >= by {
+                        Some(Cut::Total)
+                    } else if now >= idle {
+                        Some(Cut::Idle)
+                    } else {
+                        timer.reset(idle.min(by).into());
+                        None
+                    }
+                },
+            )
+            .await;
+        let at = meter.read_at();
+        match frame {
+            Got::Cut(cut) => break (ended_by(cut), Some(cut)),
+            Got::It(None) => break (End::Complete, None),
+            Got::It(Some(Err(error))) => break (end_of(&error, waiting.open.failure()), None),
+            Got::It(Some(Ok(frame))) => {
+                let Ok(bytes) = frame.into_data() else {
+                    continue; // trailers
+                };
+                match &mut sieve {
+                    Some(sieve) => {
+                        let brought = sieve.feed(&bytes, at);
+                        if brought.events > 0 && measured.first_event.is_none() {
+                            measured.first_event = Some(at);
+                        }
+                        measured.contents_came(brought.contents, at, patience.stall);
+                        let enough = order
+                            .abandon_after
+                            .is_some_and(|chunks| measured.contents >= chunks);
+                        if enough && !sieve.is_done() {
+                            break (End::Abandoned, Some(Cut::Ourselves));
+                        }
+                        if sieve.is_too_large() {
+                            break (End::TooLarge, None);
+                        }
+                    }
+                    None => {
+                        measured.body.bytes.extend_from_slice(&bytes);
+                        let size = measured.body.bytes.len();
+                        measured.body.arrivals = vec![(size, at)];
+                        if size > MOST {
+                            break (End::TooLarge, None);
+                        }
+                    }
+                }
+            }
+        }
+    };
+    if let Some(sieve) = sieve {
+        measured.sieved = Some(sieve.finish(outcome.0 == End::Complete, meter.read_at()));
+    }
+    outcome
+}
+
+fn ended_by(cut: Cut) -> End {
+    match cut {
+        Cut::Headers | Cut::Idle | Cut::Total => End::TimedOut,
+        Cut::Ourselves => End::Abandoned,
+    }
+}
+
+/// How an exchange ended that hyper gave up. What it says of a request can be the connection's error.
+fn end_of(error: &hyper::Error, failure: Option<&hyper::Error>) -> End {
+    let error = if error.is_canceled() {
+        failure.unwrap_or(error)
+    } else {
+        error
+    };
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut kind = None;
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            kind = Some(io.kind());
+        }
+        source = cause.source();
+    }
+    match kind {
+        Some(
+            std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::BrokenPipe,
+        ) => End::Reset,
+        Some(std::io::ErrorKind::UnexpectedEof) => End::Closed,
+        _ if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {
+            End::Closed
+        }
+        _ => End::Malformed {
+            what: told(error),
+            offset: 0,
+        },
+    }
+}
+
+/// An error with its causes, in a line.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+fn framing(headers: &http::HeaderMap, body: &Incoming) -> Framing {
+    if headers.contains_key(http::header::TRANSFER_ENCODING) {
+        return Framing::Chunked {
+            extensions: false,
+            intricate_extensions: false,
+            trailers: Headers::new(),
+        };
+    }
+    match body.size_hint().exact() {
+        Some(length) if headers.contains_key(http::header::CONTENT_LENGTH) => {
+            Framing::Length(length)
+        }
+        Some(_) => Framing::Empty,
+        None => Framing::Close,
+    }
+}

@@ -1,0 +1,411 @@
+//! What a measured answer is: a success, or of which class of errors, and what the contract's rules say of it.
+//!
+//! What is certainly right is known as such at once; everything else becomes an [`Exchange`] and is read by the rules
+//! that `conform` uses. The classes are names for what they found: whether an answer breaks the contract is theirs to
+//! say.
+
+use super::exchange::{Answered, Cut, Measured, Order};
+use super::sieve::tokens;
+use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId};
+use crate::judge::answer::EventKind;
+use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
+use crate::record::load::ErrorClass;
+use crate::time::Scale;
+use crate::wire::{Body, BodyFraming, End, Exchange, Headers, Protocol, Request, Unreachable};
+use std::time::Duration;
+
+/// What a measured answer is.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// Why it is no success; none for one.
+    pub(super) class: Option<ErrorClass>,
+    /// The status, where one came.
+    pub(super) status: Option<u16>,
+    /// The code that it names, documented or not.
+    pub(super) code: Option<String>,
+    /// The wait that a 429 asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// The answer's id.
+    pub(super) id: Option<Box<str>>,
+    /// Another id that a chunk of it had.
+    pub(super) other_id: Option<Box<str>>,
+    /// `usage`: prompt and completion tokens.
+    pub(super) tokens: Option<(u64, u64)>,
+    /// What the rules found; none where nothing had to be looked at twice.
+    pub(super) report: Option<Box<Report>>,
+}
+
+/// An answer that the rules have read.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// The requirements that were looked at.
+    pub(super) seen: Vec<RequirementId>,
+    /// What was found.
+    pub(super) found: Vec<Check>,
+    /// The answer itself, condensed.
+    pub(super) exchange: Exchange,
+}
+
+impl Judged {
+    /// The requirement that the answer breaks, if it breaks one.
+    pub(super) fn broken(&self) -> Option<&Check> {
+        self.report
+            .as_ref()?
+            .found
+            .iter()
+            .find(|check| check.verdict == Found::Violation)
+    }
+}
+
+/// How the judge reads the target's answers.
+#[derive(Debug, Clone)]
+pub(super) struct Bench {
+    /// The target's clock.
+    pub(super) scale: Scale,
+    /// The key that must not be echoed.
+    pub(super) keys: Vec<String>,
+}
+
+/// Judges an answer.
+pub(super) fn judge(mut measured: Measured, order: &Order, bench: &Bench) -> (Measured, Judged) {
+    if let Some(judged) = certainly(&mut measured, order.mode) {
+        return (measured, judged);
+    }
+    let (id, other_id, stream_tokens, body) = match measured.sieved.take() {
+        Some(sieved) => (
+            sieved.id,
+            sieved.other_id,
+            sieved.tokens,
+            sieved.doubtful.unwrap_or_default(),
+        ),
+        None => (None, None, None, std::mem::take(&mut measured.body)),
+    };
+    let exchange = exchange(&measured, order, body);
+    let answer = Answer::new(&exchange);
+    let keys: Vec<&str> = bench.keys.iter().map(String::as_str).collect();
+    let looked = Looked {
+        mode: order.mode,
+        documented: true,
+        documented_errors: true,
+        keys: &keys,
+    };
+    let (seen, mut found) = if exchange.head.is_some() {
+        ambient(&answer, &looked)
+    } else {
+        (Vec::new(), Vec::new()) // a connection that failed breaks no MUST under load
+    };
+    let class = class(&measured, &answer, order.mode, bench, &mut found);
+    let status = answer.status();
+    let tokens = stream_tokens.or_else(|| answer.json().ok().and_then(|json| tokens(&json.root)));
+    let id = id.or_else(|| {
+        let json = answer.json().ok()?;
+        json.root.get("id")?.as_str().map(Into::into)
+    });
+    let judged = Judged {
+        class,
+        status,
+        code: match status {
+            Some(200) => answer
+                .stream()
+                .error()
+                .and_then(|(_, code)| code)
+                .map(|code| code.as_str().to_owned()),
+            None => None,
+            Some(_) => answer
+                .code()
+                .map(|code| code.as_str().to_owned())
+                .or_else(|| answer.undocumented_code()),
+        },
+        retry_after: (status == Some(429))
+            .then(|| rules::limit::wait(&answer))
+            .flatten(),
+        id: (status == Some(200)).then_some(id).flatten(),
+        other_id,
+        tokens,
+        report: None,
+    };
+    drop(answer);
+    let report = Report {
+        seen,
+        found,
+        exchange,
+    };
+    let judged = Judged {
+        report: Some(Box::new(report)),
+        ..judged
+    };
+    (measured, judged)
+}
+
+/// The verdict on an answer that is as almost all of them are; none where the rules have to read it.
+fn certainly(measured: &mut Measured, mode: Mode) -> Option<Judged> {
+    let answered = measured.answered.as_ref()?;
+    if measured.end != End::Complete || !right_head(answered, mode) {
+        return None;
+    }
+    let (id, tokens) = match (&measured.sieved, mode) {
+        (Some(sieved), Mode::Stream) if sieved.doubtful.is_none() => {
+            let sieved = measured.sieved.take()?;
+            (sieved.id, sieved.tokens)
+        }
+        (None, Mode::Json) => {
+            let reply = certain::reply(&measured.body.bytes)?;
+            let tokens = (reply.prompt_tokens, reply.completion_tokens);
+            (Some(reply.id.into()), Some(tokens))
+        }
+        _ => return None,
+    };
+    Some(Judged {
+        class: None,
+        status: Some(200),
+        code: None,
+        retry_after: None,
+        id,
+        other_id: None,
+        tokens,
+        report: None,
+    })
+}
+
+/// Whether a head is one in which no rule finds anything.
+fn right_head(answered: &Answered, mode: Mode) -> bool {
+    let headers = &answered.parts.headers;
+    let is = |name: &str, wanted: &[&str]| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => wanted
+                .iter()
+                .any(|wanted| value.as_bytes() == wanted.as_bytes()),
+            _ => false,
+        }
+    };
+    let framed =
+        headers.contains_key("content-length") != headers.contains_key("transfer-encoding");
+    answered.parts.status == 200
+        && framed
+        && headers.get_all("content-length").iter().count() <= 1
+        && !headers.contains_key("content-encoding")
+        && match mode {
+            Mode::Json => is(
+                "content-type",
+                &["application/json", "application/json; charset=utf-8"],
+            ),
+            Mode::Stream => {
+                is(
+                    "content-type",
+                    &["text/event-stream", "text/event-stream; charset=utf-8"],
+                ) && is(
+                    "cache-control",
+                    &[
+                        "no-store",
+                        "no-cache",
+                        "no-cache, no-transform",
+                        "no-cache, no-store",
+                    ],
+                )
+            }
+        }
+}
+
+/// The exchange as the judge reads it.
+fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
+    let mut headers = Headers::new();
+    for (name, value) in &order.headers {
+        headers.push(name.as_str(), value.as_bytes());
+    }
+    let request = Request {
+        method: "POST".to_owned(),
+        target: order.target.to_string(),
+        headers,
+        body: order.body.to_vec(),
+        framing: BodyFraming::Length,
+    };
+    let answered = measured.answered.as_ref();
+    Exchange {
+        sent: crate::wire::serialized(&request, ""),
+        request,
+        sent_bytes: usize::try_from(measured.bytes_sent).unwrap_or(usize::MAX),
+        interim: Vec::new(),
+        head: answered.map(Answered::head),
+        framing: answered.map(|answered| answered.framing.clone()),
+        body,
+        surplus: Vec::new(),
+        received: Vec::new(),
+        received_bytes: measured.bytes_received,
+        end: measured.end.clone(),
+        protocol: Protocol::Http1,
+        reused: measured.reused,
+        started: measured.sent,
+        sent_at: Some(measured.sent),
+        first_byte_at: (measured.bytes_received > 0)
+            .then_some(answered.map_or(measured.ended, |answered| answered.at)),
+        ended: measured.ended,
+        reusable: measured.end == End::Complete,
+    }
+}
+
+/// The class of an answer, the first cause that fits; none for a success.
+fn class(
+    measured: &Measured,
+    answer: &Answer<'_>,
+    mode: Mode,
+    bench: &Bench,
+    found: &mut Vec<Check>,
+) -> Option<ErrorClass> {
+    if measured.cut == Some(Cut::Ourselves) {
+        return Some(ErrorClass::Cancelled);
+    }
+    if let Some(why) = &measured.unreachable {
+        return Some(match why {
+            Unreachable::Dns(_) => ErrorClass::Dns,
+            Unreachable::Connect(_) => ErrorClass::ConnectRefused,
+            Unreachable::TimedOut => ErrorClass::ConnectTimeout,
+            Unreachable::Tls(_) => ErrorClass::Tls,
+            Unreachable::Ourselves(_) => ErrorClass::ClientError,
+        });
+    }
+    let Some(status) = answer.status() else {
+        return Some(match (&measured.end, measured.cut) {
+            (_, Some(_)) => ErrorClass::HeadersTimeout,
+            (End::Malformed { .. }, None) => ErrorClass::Framing,
+            _ => ErrorClass::Reset,
+        });
+    };
+    match status {
+        200 => {}
+        _ if ErrorCode::of_status(status).is_empty() => {
+            found.push(Check::violation(
+                ROUTE_1,
+                "status",
+                "200, or a documented error",
+                answer.summary(),
+            ));
+            return Some(ErrorClass::UndocumentedStatus);
+        }
+        _ => return Some(refused(measured, answer, status, bench, found)),
+    }
+    let in_stream = || {
+        (mode == Mode::Stream)
+            .then(|| first_fault(answer))
+            .flatten()
+    };
+    match (&measured.end, measured.cut) {
+        // After [DONE] nothing is missing but the end.
+        (End::TimedOut, Some(Cut::Idle)) => return Some(ErrorClass::IdleTimeout),
+        (End::TimedOut, _) => return Some(ErrorClass::TotalTimeout),
+        (End::Closed | End::Reset, _) => return Some(in_stream().unwrap_or(ErrorClass::Reset)),
+        (End::Malformed { .. } | End::TooLarge, _) => {
+            return Some(in_stream().unwrap_or(ErrorClass::Framing));
+        }
+        (End::Complete | End::Abandoned | End::Unreachable(_), _) => {}
+    }
+    if !found.iter().any(|check| check.verdict == Found::Violation) {
+        return None;
+    }
+    Some(match mode {
+        Mode::Json => json_fault(answer),
+        Mode::Stream => stream_fault(answer),
+    })
+}
+
+/// A documented status.
+fn refused(
+    measured: &Measured,
+    answer: &Answer<'_>,
+    status: u16,
+    bench: &Bench,
+    found: &mut Vec<Check>,
+) -> ErrorClass {
+    match measured.end {
+        End::Closed | End::Reset => return ErrorClass::Reset,
+        End::Malformed { .. } | End::TooLarge => return ErrorClass::Framing,
+        End::TimedOut => {
+            return match measured.cut {
+                Some(Cut::Idle) => ErrorClass::IdleTimeout,
+                _ => ErrorClass::TotalTimeout,
+            };
+        }
+        End::Complete | End::Abandoned | End::Unreachable(_) => {}
+    }
+    let named = answer
+        .codes()
+        .into_iter()
+        .find(|named| named.code.status() == status);
+    let Some(named) = named else {
+        return ErrorClass::UndocumentedCode;
+    };
+    if named.code == ErrorCode::Timeout {
+        let took = answer.exchange().duration();
+        let check = rules::timeout::time(took, took, bench.scale);
+        let late = check.verdict == Found::Violation
+            && bench.scale.of(took) > contract::timeout::DOCUMENTED_S;
+        if check.is_finding() {
+            found.push(check);
+        }
+        if late {
+            return ErrorClass::LateTimeout;
+        }
+    }
+    ErrorClass::Code(named.code)
+}
+
+fn json_fault(answer: &Answer<'_>) -> ErrorClass {
+    if answer.exchange().body.bytes.is_empty() || answer.json().is_err() {
+        ErrorClass::BadReply
+    } else if !answer.says_json() {
+        ErrorClass::WrongContentType
+    } else {
+        ErrorClass::Schema
+    }
+}
+
+fn stream_fault(answer: &Answer<'_>) -> ErrorClass {
+    if answer.exchange().body.bytes.is_empty() {
+        return ErrorClass::BadReply;
+    }
+    if !answer.says_stream() {
+        return ErrorClass::WrongContentType;
+    }
+    if let Some(fault) = first_fault(answer) {
+        return fault;
+    }
+    let stream = answer.stream();
+    match stream.done_count() {
+        0 if stream.chunks().next().is_none() && stream.events.is_empty() => {
+            ErrorClass::EmptyAnswer
+        }
+        0 => ErrorClass::TruncatedStream,
+        1 if stream.chunks().next().is_none() => ErrorClass::EmptyAnswer,
+        1 => ErrorClass::DataAfterDone,
+        _ => ErrorClass::DuplicateDone,
+    }
+}
+
+/// The first thing in a stream that is wrong by itself.
+fn first_fault(answer: &Answer<'_>) -> Option<ErrorClass> {
+    if std::str::from_utf8(&answer.exchange().body.bytes)
+        .is_err_and(|error| error.error_len().is_some() || answer.exchange().end == End::Complete)
+    {
+        return Some(ErrorClass::BadUtf8);
+    }
+    let mut done = false;
+    for event in &answer.stream().events {
+        match &event.what {
+            EventKind::Done if done => return Some(ErrorClass::DuplicateDone),
+            EventKind::Done => done = true,
+            EventKind::Other => {}
+            _ if done => return Some(ErrorClass::DataAfterDone),
+            EventKind::Error { .. } => return Some(ErrorClass::InBandError),
+            EventKind::NotJson { .. } => return Some(ErrorClass::BadEventJson),
+            EventKind::Chunk(json) => {
+                let wrong = rules::stream::chunk_findings(json)
+                    .iter()
+                    .any(|check| check.verdict == Found::Violation);
+                if wrong {
+                    return Some(ErrorClass::Schema);
+                }
+            }
+        }
+    }
+    None
+}
