@@ -15,6 +15,7 @@ mod interruption;
 mod legal;
 mod mock;
 mod mock_command;
+mod openapi;
 mod profiles;
 mod raw;
 mod readme;
