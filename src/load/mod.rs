@@ -3,5 +3,7 @@
 mod exchange;
 mod gaps;
 mod lane;
+mod random;
 mod sieve;
+mod timeline;
 mod verdict;
