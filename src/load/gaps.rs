@@ -39,11 +39,16 @@ impl Gaps {
     }
 
     pub(super) fn record_in(&self, distribution: &mut Distribution) {
+        self.each(|value, count| distribution.record_n(u64::from(value), u64::from(count)));
+    }
+
+    /// Every gap, with how often it was seen.
+    pub(super) fn each(&self, mut take: impl FnMut(u32, u32)) {
         for value in &self.recent {
-            distribution.record(u64::from(*value));
+            take(*value, 1);
         }
         for (value, count) in &self.counted {
-            distribution.record_n(u64::from(*value), u64::from(*count));
+            take(*value, *count);
         }
     }
 }

@@ -4,6 +4,8 @@ mod exchange;
 mod gaps;
 mod lane;
 mod random;
+mod recorder;
+mod series;
 mod sieve;
 mod timeline;
 mod verdict;
