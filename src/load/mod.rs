@@ -1,5 +1,7 @@
 //! Load: honest numbers about many streams at once, every answer judged.
 
+mod calibration;
+mod doubt;
 mod exchange;
 mod gaps;
 mod lane;
