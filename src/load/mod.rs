@@ -1,5 +1,6 @@
 //! Load: honest numbers about many streams at once, every answer judged.
 
+mod alarm;
 mod calibration;
 mod doubt;
 mod exchange;
@@ -9,5 +10,6 @@ mod random;
 mod recorder;
 mod series;
 mod sieve;
+mod steady;
 mod timeline;
 mod verdict;
