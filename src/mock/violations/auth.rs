@@ -64,8 +64,8 @@ fn missing(fixtures: &Fixtures) -> Vec<Deviation> {
         violation(
             "auth.no-header-forbidden",
             [AUTH_1],
-            "A request without an Authorization header gets 403.",
-            [restatus(Guard::KeyForm, no_header(), 403)],
+            "A request without an Authorization header gets 403 api_not_enabled.",
+            [swaps(Guard::KeyForm, no_header(), ErrorCode::ApiNotEnabled)],
         ),
         violation(
             "auth.no-header-is-an-invalid-key",
@@ -290,7 +290,7 @@ fn badly_formatted(fixtures: &Fixtures) -> Vec<Deviation> {
         ),
         violation(
             "auth.bad-format-is-missing",
-            [AUTH_5],
+            [AUTH_5, AUTH_6],
             "A key without the prefix of keys gets 401 missing_api_key.",
             [swaps(
                 Guard::KeyForm,
@@ -312,7 +312,7 @@ fn badly_formatted(fixtures: &Fixtures) -> Vec<Deviation> {
                 Guard::KeyForm,
                 header(|value| {
                     key_of(value).is_some_and(|key| {
-                        key.contains(|c: char| !c.is_ascii_alphanumeric() && !"._ ".contains(c))
+                        key.contains(|c: char| !c.is_ascii_alphanumeric() && !"._".contains(c))
                     })
                 }),
                 ErrorCode::InternalError,
@@ -637,7 +637,7 @@ fn admits(condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Seam {
     })
 }
 
-/// Lets in a key of which that holds, behind `Bearer`.
+/// Lets in a key of one word of which that holds, behind `Bearer`.
 fn admits_key(condition: impl Fn(&str) -> bool + Send + Sync + 'static) -> Seam {
     admits(move |value| key_of(value).is_some_and(&condition))
 }
@@ -702,7 +702,9 @@ fn bearer(asked: &Asked) -> &str {
     key_of(text(asked, "authorization")).unwrap_or_default()
 }
 
-/// The key in an Authorization header.
+/// The key in an Authorization header, if it is one word.
 fn key_of(value: &str) -> Option<&str> {
-    value.strip_prefix("Bearer ")
+    value
+        .strip_prefix("Bearer ")
+        .filter(|key| !key.contains(' '))
 }

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use crate::contract::{
     AUTH_1, AUTH_7, AUTH_8, BODY_1, ERROR_1, ErrorCode, FAULT_1, FAULT_2, FAULT_3, LIMIT_1,
-    ROUTE_2, RequirementId, SIZE_1,
+    LIMIT_5, ROUTE_2, RequirementId, SIZE_1,
 };
-use crate::mock::answer::Payload;
 use crate::mock::bending::{Seam, When, always, error_bytes, error_json, head, media_type};
 use crate::mock::deviation::{Deviation, violation};
 use crate::mock::fixtures::Fixtures;
@@ -110,16 +109,6 @@ fn misspelt() -> Vec<Deviation> {
             |code| code.replace('_', "-").into(),
         ),
         respelt(
-            "error.code-in-camel-case",
-            "Codes are written in camel case.",
-            |code| {
-                let mut words = code.split('_');
-                let first = words.next().unwrap_or_default().to_owned();
-                let rest = words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
-                rest.fold(first, |all, word| all + &word).into()
-            },
-        ),
-        respelt(
             "error.code-with-prefix",
             "Codes have the name of the service before them, and a dot.",
             |code| format!("clawbite.{code}").into(),
@@ -157,11 +146,6 @@ fn misspelt() -> Vec<Deviation> {
             |code| ErrorCode::parse(code).map_or(0, ErrorCode::status).into(),
         ),
         respelt(
-            "error.code-is-null",
-            "The code of an error is null.",
-            |_| Value::Null,
-        ),
-        respelt(
             "error.one-code-for-all",
             "Every error has the code internal_error, whatever its status.",
             |_| "internal_error".into(),
@@ -174,13 +158,13 @@ fn unreadable() -> Vec<Deviation> {
     vec![
         violation(
             "error.empty-body",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "No error has a body.",
             [error_bytes(always, |_, _| Vec::new())],
         ),
         page(
             "error.html",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "Every error is an HTML page that shows the code.",
             0,
             "text/html",
@@ -188,7 +172,7 @@ fn unreadable() -> Vec<Deviation> {
         ),
         page(
             "error.plain-text",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The body of every error is the bare code, as plain text.",
             0,
             "text/plain",
@@ -196,39 +180,23 @@ fn unreadable() -> Vec<Deviation> {
         ),
         page(
             "error.xml",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "Every error is XML.",
             0,
             "application/xml",
             |code| format!("<?xml version=\"1.0\"?><error><code>{code}</code></error>"),
         ),
-        page(
-            "error.form",
-            [ERROR_1],
-            "Every error is written as an HTML form is sent: names, equals signs and values.",
-            0,
-            "application/x-www-form-urlencoded",
-            |code| format!("error={code}&error_description=see+the+documentation"),
-        ),
         violation(
             "error.single-quotes",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The body of every error is written with single quotes.",
             [error_bytes(always, |_, text| {
                 text.replace('"', "'").into_bytes()
             })],
         ),
         violation(
-            "error.comma-too-many",
-            [ERROR_1],
-            "The body of every error has a comma behind its last member.",
-            [error_bytes(always, |_, text| {
-                text.replace("}}", "},}").into_bytes()
-            })],
-        ),
-        violation(
             "error.brace-too-few",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The last brace of every error's body is missing.",
             [error_bytes(always, |_, text| {
                 text.as_bytes()[..text.len() - 1].to_vec()
@@ -236,7 +204,7 @@ fn unreadable() -> Vec<Deviation> {
         ),
         violation(
             "error.json-behind-a-guard",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The body of every error begins with )]}', as a guard against inclusion as a script.",
             [error_bytes(always, |_, text| {
                 format!(")]}}',\n{text}").into_bytes()
@@ -244,7 +212,7 @@ fn unreadable() -> Vec<Deviation> {
         ),
         violation(
             "error.two-bodies",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The body of every error is there twice, one behind the other.",
             [error_bytes(always, |_, text| {
                 format!("{text}{text}").into_bytes()
@@ -252,7 +220,7 @@ fn unreadable() -> Vec<Deviation> {
         ),
         violation(
             "error.utf-16",
-            [ERROR_1],
+            [ERROR_1, LIMIT_5],
             "The body of every error is in UTF-16.",
             [error_bytes(always, |_, text| {
                 text.encode_utf16().flat_map(u16::to_le_bytes).collect()
@@ -315,7 +283,7 @@ fn rows() -> Vec<Deviation> {
         ),
         page(
             "error.limits-in-plain-text",
-            [ERROR_1, LIMIT_1],
+            [ERROR_1, LIMIT_1, LIMIT_5],
             "429 is a line of plain text.",
             429,
             "text/plain",
