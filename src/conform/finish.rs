@@ -8,8 +8,9 @@ use crate::judge::{NO_CODE, Verdict};
 use crate::record::{Ended, Outcome, Summary, TestResult};
 use std::collections::{BTreeMap, HashSet};
 
-/// Errors of the right status without any code are one cause, where most errors are so: ERROR-1 tells it, and the
-/// cases that only wanted the code are told apart no more.
+/// Errors of the right status without any documented code are one cause, where all errors are so, or nearly: ERROR-1
+/// tells it, and the cases that only wanted the code are told apart no more. Where it is so of one row, or of one kind
+/// of request, the cases of that row say it.
 pub(super) fn group_codeless(results: &mut [TestResult]) {
     let codeless = |result: &TestResult| {
         result.outcome == Outcome::Fail
@@ -29,12 +30,12 @@ pub(super) fn group_codeless(results: &mut [TestResult]) {
         })
         .count();
     let without = results.iter().filter(|result| codeless(result)).count();
-    if without < 6 || coded * 2 > without {
+    if without < 6 || coded * 10 > without {
         return;
     }
     for result in results.iter_mut().filter(|result| codeless(result)) {
         result.outcome = Outcome::Inconclusive;
-        "the status is right; that errors name no code is told once, under error.code"
+        "the status is right; that errors name no documented code is told once, under error.code"
             .clone_into(&mut result.message);
     }
 }

@@ -92,7 +92,7 @@ impl Expectation {
         if !self.legal.iter().any(|legal| matches(legal, answer, mode)) {
             let name = if answer.status() == Some(200) {
                 "answer"
-            } else if answer.codes().is_empty() && answer.undocumented_code().is_none() {
+            } else if answer.codes().is_empty() {
                 NO_CODE
             } else {
                 "code"
@@ -124,8 +124,8 @@ impl Expectation {
     }
 }
 
-/// The name of the check that fails where an error of the right status names no code at all: where that is so of
-/// all errors, it is one cause (ERROR-1).
+/// The name of the check that fails where an error of the right status names no documented code at all: where that is
+/// so of all errors, it is one cause (ERROR-1).
 pub const NO_CODE: &str = "any code";
 
 fn describe(legal: &[Legal]) -> String {

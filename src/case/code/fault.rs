@@ -4,7 +4,7 @@ use super::cost;
 use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{ErrorCode, FAULT_2, FAULT_4};
-use crate::judge::{Check, Mode, rules};
+use crate::judge::{Check, Mode, NO_CODE, rules};
 use crate::profile::Fixture;
 use std::time::Instant;
 
@@ -49,12 +49,12 @@ fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
     if answer.status() == Some(504) && named {
         checks.push(Check::pass(FAULT_2, "status", expected, answer.summary()));
     } else {
-        checks.push(Check::violation(
-            FAULT_2,
-            "status",
-            expected,
-            answer.summary(),
-        ));
+        let name = if answer.status() == Some(504) && answer.codes().is_empty() {
+            NO_CODE
+        } else {
+            "status"
+        };
+        checks.push(Check::violation(FAULT_2, name, expected, answer.summary()));
     }
     if answer.status() == Some(504)
         && let Some(head) = &delivery.exchange.head
@@ -90,7 +90,9 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
         let check = if named {
             Check::pass(FAULT_4, "status", expected, answer.summary())
         } else {
-            Check::violation(FAULT_4, "code", expected, answer.summary())
+            let none = answer.codes().is_empty();
+            let name = if none { NO_CODE } else { "code" };
+            Check::violation(FAULT_4, name, expected, answer.summary())
         };
         return Verdict::of(vec![check, time_check(bench, delivery, head.at)], delivery)
             .observing("fault.timeout_in_stream", "504");

@@ -6,7 +6,7 @@ use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Opened, Verdict};
 use crate::contract::{ErrorCode, LIMIT_1, LIMIT_2, LIMIT_3, LIMIT_5, RequirementId};
 use crate::judge::rules::{cors, limit};
-use crate::judge::{Check, Mode};
+use crate::judge::{Check, Mode, NO_CODE};
 use crate::profile::Fixture;
 use crate::time::Deadline;
 use futures_util::future::join_all;
@@ -209,7 +209,11 @@ fn codes(bench: &Bench<'_>, refused: &[&Delivery], natural: ErrorCode) -> Verdic
                 Check::pass(LIMIT_1, "code", expected, code.as_str())
             }
             Some(code) => Check::advice(LIMIT_1, "code", expected, code.as_str()),
-            None => Check::violation(LIMIT_1, "code", expected, answer.summary()),
+            None => {
+                let none = answer.codes().is_empty();
+                let name = if none { NO_CODE } else { "code" };
+                Check::violation(LIMIT_1, name, expected, answer.summary())
+            }
         };
         let finding = check.is_finding();
         verdict.join(Verdict::of(vec![check], delivery));

@@ -20,7 +20,9 @@ use super::stream::{Event, Pacing};
 pub(super) use bodies::{
     body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
 };
-pub(super) use refusals::{answered, forgives, refuses, rewords, swaps};
+pub(super) use refusals::{
+    answered, forgives, recodes, redirects, refuses, restatus, rewords, swaps, told_in_stream,
+};
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
 pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
 pub(super) use when::{When, always, body, messages};

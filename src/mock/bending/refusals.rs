@@ -1,10 +1,17 @@
 //! Decisions: who is refused, and how.
 
-use crate::contract::ErrorCode;
-use crate::mock::guards::{Decision, Guard, Refusal};
-use crate::mock::request::Asked;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Seam, When, decision, guard};
+use axum::http::{HeaderName, HeaderValue};
+use serde_json::json;
+
+use crate::contract::{DONE, ErrorCode};
+use crate::mock::guards::{Decision, Guard, Refusal};
+use crate::mock::request::{Asked, Mode};
+use crate::mock::stream::Event;
+
+use super::{Seam, When, always, decision, guard, stream_events};
 
 /// Lets through whom that guard would refuse.
 pub(in crate::mock) fn forgives(at: Guard, when: impl Into<When>) -> Seam {
@@ -71,4 +78,63 @@ pub(in crate::mock) fn answered(status: u16, when: impl Into<When>) -> Seam {
         }
         decision => decision,
     })
+}
+
+/// Gives the refusals of that guard another status; their code stays.
+pub(in crate::mock) fn restatus(at: Guard, when: impl Into<When>, status: u16) -> Seam {
+    rewords(at, when, move |_, refusal| refusal.status = status)
+}
+
+/// Gives the refusals of that guard another code; their status stays.
+pub(in crate::mock) fn recodes(at: Guard, when: impl Into<When>, code: &'static str) -> Seam {
+    rewords(at, when, move |_, refusal| refusal.code = code.into())
+}
+
+/// Makes redirects of the refusals of that guard.
+pub(in crate::mock) fn redirects(
+    at: Guard,
+    when: impl Into<When>,
+    status: u16,
+    location: &'static str,
+) -> Seam {
+    rewords(at, when, move |_, refusal| {
+        *refusal = Refusal::other(status, "moved", "it is elsewhere");
+        refusal.fields.push((
+            HeaderName::from_static("location"),
+            HeaderValue::from_static(location),
+        ));
+    })
+}
+
+/// Tells of refusals with one of those statuses inside a stream: 200, an event with the error, `[DONE]`.
+pub(in crate::mock) fn told_in_stream(
+    statuses: &'static [u16],
+    when: impl Into<When>,
+) -> [Seam; 2] {
+    let when = when.into();
+    let refused: Arc<Mutex<HashMap<u64, String>>> = Arc::default();
+    let told = Arc::clone(&refused);
+    [
+        decision(move |asked, decision| match decision {
+            Decision::Refuse(refusal)
+                if statuses.contains(&refusal.status) && when.holds(asked) =>
+            {
+                let error =
+                    json!({ "error": { "message": refusal.message, "code": refusal.code } });
+                let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+                refused.insert(asked.serial, error.to_string());
+                Decision::Answer {
+                    mode: Mode::Stream,
+                    place: None,
+                }
+            }
+            decision => decision,
+        }),
+        stream_events(always, move |asked, events| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(error) = told.remove(&asked.serial) {
+                *events = vec![Event::Data(error), Event::Data(DONE.to_owned())];
+            }
+        }),
+    ]
 }
