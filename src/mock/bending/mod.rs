@@ -3,6 +3,7 @@
 //! A word that three deviations need belongs here; what one needs is a closure beside it. None of them knows a rule.
 
 mod bodies;
+mod readings;
 mod refusals;
 mod sockets;
 mod streams;
@@ -20,7 +21,10 @@ use super::stream::{Event, Pacing};
 pub(super) use bodies::{
     body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
 };
-pub(super) use refusals::{answered, forgives, refuses, rewords, swaps};
+pub(super) use readings::{
+    a_message, answers_as, overlooks, reads_as, reads_messages_as, refuses_in_stream, text,
+};
+pub(super) use refusals::{answered, forgives, refuses, refuses_by, rewords, swaps};
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
 pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
 pub(super) use when::{When, always, body, messages};
