@@ -101,10 +101,7 @@ pub(in crate::mock) fn refuses_in_stream(status: u16, when: impl Into<When>) -> 
     let telling = stream_events(always, move |asked, events| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = told.remove(&asked.serial) {
-            *events = vec![
-                Event::Data(error.to_string()),
-                Event::Data(DONE.to_owned()),
-            ];
+            *events = vec![Event::Data(error.to_string()), Event::Data(DONE.to_owned())];
         }
     });
     [deciding, telling]

@@ -1,18 +1,21 @@
 //! BODY: what a request body has to be, and what has to be taken.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::{Map, Value, json};
 
 use crate::contract::{
-    BODY_1, BODY_2, BODY_3, BODY_4, BODY_5, BODY_6, BODY_7, BODY_8, BODY_9, BODY_10, ErrorCode,
-    ROLES,
+    BODY_1, BODY_2, BODY_3, BODY_4, BODY_5, BODY_6, BODY_7, BODY_8, BODY_9, BODY_10, ERROR_1,
+    ErrorCode, REPLY_1, ROLES, STREAM_1, WIRE_2,
 };
 use crate::mock::bending::{
-    Seam, When, a_message, always, answers_as, body, forgives, messages, overlooks, reads_as,
-    reads_messages_as, refuses, refuses_by, refuses_in_stream, rewords, swaps, text,
+    Seam, When, a_message, always, answers_as, body, decision, forgives, messages, overlooks,
+    reads_as, reads_messages_as, refuses, refuses_by, refuses_in_stream, rewords, swaps, text,
 };
 use crate::mock::deviation::{Deviation, violation};
 use crate::mock::fixtures::Fixtures;
-use crate::mock::guards::{Guard, Refusal};
+use crate::mock::guards::{Decision, Guard, Refusal};
 use crate::mock::request::{Asked, Mode};
 
 pub(super) fn entries(_: &Fixtures) -> Vec<Deviation> {
@@ -41,7 +44,10 @@ fn messages_member() -> Vec<Deviation> {
             "body.messages-missing-answered",
             [BODY_1, BODY_10],
             "A body without messages is answered.",
-            [forgives(Guard::Body, When::member("messages").not().and(is_object))],
+            [forgives(
+                Guard::Body,
+                When::member("messages").not().and(is_object),
+            )],
         ),
         violation(
             "body.messages-null-answered",
@@ -82,7 +88,9 @@ fn messages_member() -> Vec<Deviation> {
             "messages may be a number or a boolean.",
             [forgives(
                 Guard::Body,
-                member_is("messages", |messages| messages.is_number() || messages.is_boolean()),
+                member_is("messages", |messages| {
+                    messages.is_number() || messages.is_boolean()
+                }),
             )],
         ),
         violation(
@@ -116,7 +124,7 @@ fn messages_member() -> Vec<Deviation> {
         ),
         violation(
             "body.messages-missing-other-code",
-            [BODY_1, BODY_10],
+            [BODY_1, BODY_10, ERROR_1],
             "A body without messages gets 400 with a code of the framework, missing_required_parameter.",
             [rewords(
                 Guard::Body,
@@ -146,12 +154,13 @@ fn elements() -> Vec<Deviation> {
             "Arrays among the messages are flattened: [[message]] is answered like [message].",
             [reads_as(always, |body| {
                 if let Some(Value::Array(messages)) = body.get_mut("messages") {
-                    let flat = std::mem::take(messages).into_iter().flat_map(|message| {
-                        match message {
-                            Value::Array(inner) => inner,
-                            other => vec![other],
-                        }
-                    });
+                    let flat =
+                        std::mem::take(messages)
+                            .into_iter()
+                            .flat_map(|message| match message {
+                                Value::Array(inner) => inner,
+                                other => vec![other],
+                            });
                     *messages = flat.collect();
                 }
             })],
@@ -270,9 +279,7 @@ fn roles() -> Vec<Deviation> {
             "A role that is no string gets 500 internal_error.",
             [swaps(
                 Guard::Body,
-                any_message(|message| {
-                    message.get("role").is_some_and(|role| !role.is_string())
-                }),
+                any_message(|message| message.get("role").is_some_and(|role| !role.is_string())),
                 ErrorCode::InternalError,
             )],
         ),
@@ -283,7 +290,9 @@ fn roles() -> Vec<Deviation> {
             [rewords(
                 Guard::Body,
                 any_message(|message| {
-                    message["role"].as_str().is_some_and(|role| !ROLES.contains(&role))
+                    message["role"]
+                        .as_str()
+                        .is_some_and(|role| !ROLES.contains(&role))
                 }),
                 |_, refusal| refusal.status = 403,
             )],
@@ -321,9 +330,9 @@ fn contents() -> Vec<Deviation> {
             [BODY_4, BODY_10],
             "content may be an array of strings: they are joined.",
             [takes_contents(|content| {
-                content.as_array().is_some_and(|parts| {
-                    !parts.is_empty() && parts.iter().all(Value::is_string)
-                })
+                content
+                    .as_array()
+                    .is_some_and(|parts| !parts.is_empty() && parts.iter().all(Value::is_string))
             })],
         ),
         violation(
@@ -471,6 +480,12 @@ fn every_message() -> Vec<Deviation> {
                 })),
                 ErrorCode::InternalError,
             )],
+        ),
+        violation(
+            "body.later-requests-unchecked",
+            [BODY_1, WIRE_2],
+            "Messages are only checked in the first request of a connection.",
+            [forgives(Guard::Body, When::from_request(2).and(is_object))],
         ),
         violation(
             "body.only-first-checked-in-streams",
@@ -708,7 +723,11 @@ fn conversations() -> Vec<Deviation> {
             [refuses(
                 Guard::Body,
                 When::messages(|messages| {
-                    messages.iter().filter(|message| message["role"] == "user").count() > 1
+                    messages
+                        .iter()
+                        .filter(|message| message["role"] == "user")
+                        .count()
+                        > 1
                 }),
                 ErrorCode::InvalidRequest,
             )],
@@ -755,8 +774,7 @@ fn spellings() -> Vec<Deviation> {
             "Escapes in the names of members are not resolved.",
             When::is(|asked| {
                 !text(asked).contains("\"messages\"")
-                    || messages(asked)
-                        .is_some_and(|all| count(asked, "\"content\"") < all.len())
+                    || messages(asked).is_some_and(|all| count(asked, "\"content\"") < all.len())
             }),
         ),
         refused(
@@ -777,7 +795,8 @@ fn spellings() -> Vec<Deviation> {
             "A surrogate pair in escapes is refused as half a character.",
             writes(|text| {
                 escapes(text).any(|digits| {
-                    u32::from_str_radix(digits, 16).is_ok_and(|unit| (0xd800..0xe000).contains(&unit))
+                    u32::from_str_radix(digits, 16)
+                        .is_ok_and(|unit| (0xd800..0xe000).contains(&unit))
                 })
             }),
         ),
@@ -816,7 +835,12 @@ fn spellings() -> Vec<Deviation> {
         refused(
             "body.messages-must-come-first",
             "messages has to be the first member.",
-            When::object(|object| object.keys().next().is_some_and(|first| first != "messages")),
+            When::object(|object| {
+                object
+                    .keys()
+                    .next()
+                    .is_some_and(|first| first != "messages")
+            }),
         ),
         refused(
             "body.role-must-come-first",
@@ -830,7 +854,7 @@ fn spellings() -> Vec<Deviation> {
         ),
         violation(
             "body.stream-before-messages-unseen",
-            [BODY_8, BODY_7],
+            [BODY_8, BODY_7, STREAM_1],
             "stream is only seen where it stands behind messages.",
             [answers_as(
                 When::object(|object| {
@@ -842,7 +866,7 @@ fn spellings() -> Vec<Deviation> {
         ),
         violation(
             "body.stream-found-by-text",
-            [BODY_8, BODY_7],
+            [BODY_8, BODY_7, STREAM_1],
             "stream is found by a search for \"stream\":true in the text: white space hides it.",
             [answers_as(
                 writes(|text| !text.contains("\"stream\":true")),
@@ -866,13 +890,13 @@ fn modes() -> Vec<Deviation> {
     vec![
         violation(
             "body.accept-makes-a-stream",
-            [BODY_8],
+            [BODY_8, REPLY_1],
             "Accept: text/event-stream gives a stream where none was asked for.",
             [answers_as(accepts("text/event-stream"), Mode::Stream)],
         ),
         violation(
             "body.accept-makes-json",
-            [BODY_8],
+            [BODY_8, STREAM_1],
             "Accept: application/json gives JSON where stream is true.",
             [answers_as(
                 accepts("application/json").and(accepts("event-stream").not()),
@@ -901,16 +925,19 @@ fn modes() -> Vec<Deviation> {
         ),
         violation(
             "body.stream-absent-streams",
-            [BODY_8],
+            [BODY_8, REPLY_1],
             "stream defaults to true.",
-            [answers_as(
-                When::member("stream").not(),
-                Mode::Stream,
-            )],
+            [answers_as(When::member("stream").not(), Mode::Stream)],
+        ),
+        violation(
+            "body.first-request-decides-stream",
+            [BODY_8, WIRE_2, STREAM_1],
+            "The mode of a connection's first answer is that of all its answers.",
+            [first_mode_stays()],
         ),
         violation(
             "body.stream-ignored-with-system",
-            [BODY_8, BODY_7],
+            [BODY_8, BODY_7, STREAM_1],
             "stream is ignored where the conversation has a system message.",
             [answers_as(
                 any_message(|message| message["role"] == "system"),
@@ -947,7 +974,7 @@ fn options() -> Vec<Deviation> {
         ),
         violation(
             "body.model-makes-json",
-            [BODY_9, BODY_8],
+            [BODY_9, BODY_8, STREAM_1],
             "stream is ignored where a model is named.",
             [answers_as(When::member("model"), Mode::Json)],
         ),
@@ -1026,10 +1053,7 @@ fn in_streams() -> Vec<Deviation> {
             "body.empty-messages-refused-inside-streams",
             [BODY_10],
             "An empty messages array is told of inside a stream where one is asked for: 200, an event with the error, [DONE].",
-            refuses_in_stream(
-                400,
-                When::stream().and(When::messages(<[Value]>::is_empty)),
-            ),
+            refuses_in_stream(400, When::stream().and(When::messages(<[Value]>::is_empty))),
         ),
     ]
 }
@@ -1060,7 +1084,9 @@ fn any_message(condition: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Wh
 /// A message as the contract wants it.
 fn is_good(message: &Value) -> bool {
     message["content"].is_string()
-        && message["role"].as_str().is_some_and(|role| ROLES.contains(&role))
+        && message["role"]
+            .as_str()
+            .is_some_and(|role| ROLES.contains(&role))
 }
 
 /// That holds of the body's text.
@@ -1105,6 +1131,19 @@ fn takes_contents(these: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Sea
         if these(content) {
             *content = "Hello.".into();
         }
+    })
+}
+
+/// Answers every request of a connection in the mode of the first that was answered.
+fn first_mode_stays() -> Seam {
+    let first = Mutex::new(HashMap::new());
+    decision(move |asked, decision| match decision {
+        Decision::Answer { place, mode } => {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            let mode = *first.entry(asked.connection).or_insert(mode);
+            Decision::Answer { mode, place }
+        }
+        decision => decision,
     })
 }
 
