@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::contract::{ERROR_1, ErrorCode, SIZE_1, SIZE_2, SIZE_3, WIRE_1, WIRE_2, size};
 use crate::mock::bending::{
-    Seam, When, always, body, close, guard, messages, reads, refuses, refuses_in_stream, rewords,
-    swaps, text, whole_answers,
+    Seam, When, always, body, close, guard, reads, refuses, refuses_in_stream, rewords, swaps,
+    text, whole_answers,
 };
 use crate::mock::deviation::{Deviation, violation};
 use crate::mock::fixtures::Fixtures;
@@ -43,7 +43,6 @@ fn limits() -> Vec<Deviation> {
             "The limit is 102,401 bytes: one too many.",
         ),
         ("128-kib", 131_072, "The limit is 128 KiB."),
-        ("256-kib", 262_144, "The limit is 256 KiB."),
     ] {
         entries.push(violation(
             format!("size.limit-{id}"),
@@ -107,12 +106,6 @@ fn limits() -> Vec<Deviation> {
             [SIZE_1],
             "A body over the limit gets 400 invalid_request.",
             [swaps(Guard::Size, always, ErrorCode::InvalidRequest)],
-        ),
-        violation(
-            "size.refused-by-500",
-            [SIZE_1],
-            "A body over the limit gets 500 internal_error.",
-            [swaps(Guard::Size, always, ErrorCode::InternalError)],
         ),
         violation(
             "size.other-code",
@@ -180,21 +173,6 @@ fn measures() -> Vec<Deviation> {
             ],
         ),
         violation(
-            "size.contents-count",
-            [SIZE_1],
-            "The limit counts the contents of the messages only.",
-            [
-                reads(FAR),
-                measured(|asked| {
-                    let contents =
-                        |message: &Value| message["content"].as_str().map_or(0, str::len);
-                    messages(asked).map_or(over(asked), |messages| {
-                        messages.iter().map(contents).sum::<usize>() > size::BINARY_LIMIT
-                    })
-                }),
-            ],
-        ),
-        violation(
             "size.characters-count",
             [SIZE_2],
             "The limit counts characters in place of bytes.",
@@ -248,15 +226,6 @@ fn measures() -> Vec<Deviation> {
             })],
         ),
         violation(
-            "size.chunked-limit-128-kib",
-            [SIZE_2],
-            "A chunked body may have 128 KiB.",
-            [
-                reads(131_072),
-                measured(|asked| over(asked) && !When::chunked().holds(asked)),
-            ],
-        ),
-        violation(
             "size.chunk-framing-counts",
             [SIZE_2],
             "The framing of chunks counts: a body in small chunks is held for a tenth larger than it is.",
@@ -273,16 +242,6 @@ fn measures() -> Vec<Deviation> {
                 Guard::Size,
                 When::chunked(),
                 ErrorCode::InvalidRequest,
-            )],
-        ),
-        violation(
-            "size.chunked-500",
-            [SIZE_2],
-            "A chunked body over the limit gets 500 internal_error: the reader's exception is not caught.",
-            [swaps(
-                Guard::Size,
-                When::chunked(),
-                ErrorCode::InternalError,
             )],
         ),
         violation(
@@ -329,12 +288,6 @@ fn answers() -> Vec<Deviation> {
             [whole_answers(too_large, |_, bytes| {
                 close(&bytes[..bytes.len() - 20])
             })],
-        ),
-        violation(
-            "size.head-cut",
-            [SIZE_3, SIZE_1, SIZE_2, WIRE_1],
-            "The 413 ends in the middle of its head.",
-            [whole_answers(too_large, |_, bytes| close(&bytes[..40]))],
         ),
         violation(
             "size.rest-read-as-request",
