@@ -308,9 +308,9 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     };
     let good = Expectation::only(Legal::Good);
     let ask = match bench.mode {
-        Mode::Json => cut_up(bench, bench.with_body(body)),
+        Mode::Json => cut_up(bench, bench.with_body(body.as_bytes())),
         Mode::Stream => {
-            let mut ask = bench.with_body(body).pieces(every.clone());
+            let mut ask = bench.with_body(body.as_bytes()).pieces(every.clone());
             ask.request.framing = BodyFraming::Chunked(7);
             ask
         }
@@ -322,10 +322,19 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         announced.request.framing = BodyFraming::Length;
         delivery = bench.send(announced).await?;
     }
-    verdict.join(Verdict::of(
-        good.checks(&delivery.answer(), bench.mode, WIRE_4),
-        &delivery,
-    ));
+    let judged = |delivery: &Delivery| good.checks(&delivery.answer(), bench.mode, WIRE_4);
+    let checks = judged(&delivery);
+    if broken(&checks) {
+        // What is refused in one piece as well is refused for something else.
+        let whole = bench.send(bench.with_body(body)).await?;
+        if broken(&judged(&whole)) {
+            return Err(Inconclusive::new(format!(
+                "the same request in one piece gets {}",
+                whole.answer().summary()
+            )));
+        }
+    }
+    verdict.join(Verdict::of(checks, &delivery));
     if stream {
         return Ok(verdict);
     }
@@ -341,6 +350,12 @@ async fn pieces(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     chunked.request.framing = BodyFraming::Chunked(9);
     verdict.join(alike(bench, chunked.clone(), cut_up(bench, chunked)).await?);
     Ok(verdict)
+}
+
+fn broken(checks: &[Check]) -> bool {
+    checks
+        .iter()
+        .any(|check| check.verdict == crate::judge::Verdict::Violation)
 }
 
 /// A refusal in pieces is the one that the request gets whole; which one it has to be is for other cases to say.

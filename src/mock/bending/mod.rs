@@ -3,6 +3,7 @@
 //! A word that three deviations need belongs here; what one needs is a closure beside it. None of them knows a rule.
 
 mod bodies;
+mod readings;
 mod refusals;
 mod sockets;
 mod streams;
@@ -20,8 +21,12 @@ use super::stream::{Event, Pacing};
 pub(super) use bodies::{
     body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
 };
+pub(super) use readings::{
+    a_message, answers_as, overlooks, reads_as, reads_messages_as, refuses_in_stream, text,
+};
 pub(super) use refusals::{
-    answered, forgives, recodes, redirects, refuses, restatus, rewords, swaps, told_in_stream,
+    answered, forgives, recodes, redirects, refuses, refuses_by, restatus, rewords, swaps,
+    told_in_stream,
 };
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
 pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};

@@ -27,10 +27,19 @@ pub(in crate::mock) fn forgives(at: Guard, when: impl Into<When>) -> Seam {
 
 /// Refuses whom that guard would let through.
 pub(in crate::mock) fn refuses(at: Guard, when: impl Into<When>, code: ErrorCode) -> Seam {
+    refuses_by(
+        at,
+        when,
+        Refusal::documented(code, "the request was refused"),
+    )
+}
+
+/// Refuses whom that guard would let through, with this.
+pub(in crate::mock) fn refuses_by(at: Guard, when: impl Into<When>, refusal: Refusal) -> Seam {
     let when = when.into();
     guard(move |asked, guard, verdict| {
         if guard == at && verdict.is_ok() && when.holds(asked) {
-            Err(Refusal::documented(code, "the request was refused"))
+            Err(refusal.clone())
         } else {
             verdict
         }
