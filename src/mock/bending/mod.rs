@@ -18,11 +18,13 @@ use super::socket::Tap;
 use super::stream::{Event, Pacing};
 
 pub(super) use bodies::{
-    body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
+    body_bytes, error_bytes, error_json, media_type, ok_head, put, reply_bytes, reply_json, take,
 };
 pub(super) use refusals::{answered, forgives, refuses, rewords, swaps};
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
-pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
+pub(super) use streams::{
+    At, chunk_at, chunk_bytes, chunks, done_bytes, each_chunk, inserts, raw, stream_events, text_of,
+};
 pub(super) use when::{When, always, body, messages};
 
 /// A verdict of a guard.
