@@ -356,7 +356,9 @@ pub fn event_kind(event: &sse::Event) -> EventKind {
     if event.data == DONE.as_bytes() {
         return EventKind::Done;
     }
-    match json::parse(&event.data) {
+    // A reader by the standard decodes before it parses: what is no UTF-8 becomes U+FFFD, and is STREAM-5's alone.
+    let data = String::from_utf8_lossy(&event.data);
+    match json::parse(data.as_bytes()) {
         Ok(json) => {
             let root = &json.root;
             let chunk_like = root.get("choices").is_some()

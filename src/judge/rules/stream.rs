@@ -4,7 +4,7 @@ use super::reply::oddities;
 use crate::contract::{
     DONE, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8,
 };
-use crate::judge::answer::{EventKind, Stream, content};
+use crate::judge::answer::{EventKind, Stream, StreamEvent, content};
 use crate::judge::json::{Json, Node, Value};
 use crate::judge::schema;
 use crate::judge::{Answer, Check, Place, Verdict};
@@ -165,7 +165,9 @@ fn lost(stream: &Stream) -> Option<Check> {
     stream.rest.notes.unknown.iter().find_map(|field| {
         let name = String::from_utf8_lossy(&field.name);
         let bare = name.trim_matches(['\u{FEFF}', ' ', '\t']).to_ascii_lowercase();
-        let looks_like_data = bare == "data" || bare.starts_with('{') || bare == "[done]";
+        // `data {"id":…` and `data=[DONE]`: the colon was forgotten, or is another sign.
+        let after = bare.strip_prefix("data").unwrap_or(&bare).trim_start_matches([' ', '\t', '=']);
+        let looks_like_data = bare == "data" || after.starts_with('{') || after == "[done]";
         looks_like_data.then(|| {
             Check::violation(
                 STREAM_2,
@@ -363,7 +365,13 @@ fn broken_off(answer: &Answer<'_>) -> Vec<Check> {
     if left_early(answer) {
         return Vec::new();
     }
-    if let Some((event, code)) = stream.error() {
+    let done = stream
+        .events
+        .iter()
+        .find(|event| matches!(event.what, EventKind::Done));
+    // Behind [DONE] it is no chunk's place any more: STREAM-4 tells of whatever comes there.
+    let in_place = |event: &StreamEvent| done.is_none_or(|done| event.start < done.start);
+    if let Some((event, code)) = stream.error().filter(|(event, _)| in_place(event)) {
         return vec![
             Check::violation(
                 STREAM_8,

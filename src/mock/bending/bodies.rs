@@ -94,3 +94,33 @@ pub(in crate::mock) fn media_type(head: &mut Head, value: &'static str) {
     head.remove(&header::CONTENT_TYPE);
     head.push(header::CONTENT_TYPE, HeaderValue::from_static(value));
 }
+
+/// Sets the member (or element) at that pointer; its parent has to be there.
+pub(in crate::mock) fn put(json: &mut Value, pointer: &str, value: impl Into<Value>) {
+    let Some((parent, name)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    match json.pointer_mut(parent) {
+        Some(Value::Object(members)) => {
+            members.insert(name.to_owned(), value.into());
+        }
+        Some(Value::Array(items)) => {
+            if let Some(item) = name.parse().ok().and_then(|at: usize| items.get_mut(at)) {
+                *item = value.into();
+            }
+        }
+        _ => {} // an answer that was bent before may have nothing there
+    }
+}
+
+/// Takes out the member at that pointer; null where there is none.
+pub(in crate::mock) fn take(json: &mut Value, pointer: &str) -> Value {
+    pointer
+        .rsplit_once('/')
+        .and_then(|(parent, name)| {
+            json.pointer_mut(parent)?
+                .as_object_mut()?
+                .shift_remove(name)
+        })
+        .unwrap_or(Value::Null)
+}

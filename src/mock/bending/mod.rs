@@ -19,7 +19,7 @@ use super::socket::Tap;
 use super::stream::{Event, Pacing};
 
 pub(super) use bodies::{
-    body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
+    body_bytes, error_bytes, error_json, media_type, ok_head, put, reply_bytes, reply_json, take,
 };
 pub(super) use readings::{
     a_message, answers_as, overlooks, reads_as, reads_messages_as, refuses_in_stream, text,
@@ -29,7 +29,9 @@ pub(super) use refusals::{
     told_in_stream,
 };
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
-pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
+pub(super) use streams::{
+    At, chunk_at, chunk_bytes, chunks, done_bytes, each_chunk, inserts, raw, stream_events, text_of,
+};
 pub(super) use when::{When, always, body, messages};
 
 /// A verdict of a guard.

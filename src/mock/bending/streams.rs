@@ -42,6 +42,97 @@ pub(in crate::mock) fn chunks(events: &mut [Event], change: impl Fn(usize, &mut 
     }
 }
 
+/// Which chunks of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mock) enum At {
+    /// Every one.
+    Every,
+    /// The first.
+    First,
+    /// The third: neither first nor last.
+    Third,
+    /// Those from that index on, from 0.
+    From(usize),
+    /// The last that has text.
+    LastText,
+    /// The last, which has the `finish_reason`.
+    Last,
+}
+
+impl At {
+    /// Where these chunks stand among the events.
+    fn among(self, events: &[Event]) -> Vec<usize> {
+        let all: Vec<usize> = events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| matches!(event, Event::Data(data) if data != DONE))
+            .map(|(index, _)| index)
+            .collect();
+        let one = |at: Option<usize>| at.and_then(|at| all.get(at)).copied().into_iter().collect();
+        match self {
+            At::Every => all,
+            At::First => one(Some(0)),
+            At::Third => one(Some(2)),
+            At::From(first) => all.into_iter().skip(first).collect(),
+            At::LastText => one(all.len().checked_sub(2)),
+            At::Last => one(all.len().checked_sub(1)),
+        }
+    }
+}
+
+/// Changes the JSON of these chunks.
+pub(in crate::mock) fn chunk_at(
+    when: impl Into<When>,
+    at: At,
+    change: impl Fn(&mut Value) + Send + Sync + 'static,
+) -> Seam {
+    stream_events(when, move |_, events| {
+        for index in at.among(events) {
+            chunks(&mut events[index..=index], |_, chunk| change(chunk));
+        }
+    })
+}
+
+/// Sends other bytes for these chunks, framed as an honest server frames them.
+pub(in crate::mock) fn chunk_bytes(
+    when: impl Into<When>,
+    at: At,
+    change: impl Fn(String) -> Vec<u8> + Send + Sync + 'static,
+) -> Seam {
+    stream_events(when, move |_, events| {
+        for index in at.among(events) {
+            if let Event::Data(data) = &events[index] {
+                events[index] = raw(change(format!("data: {data}\n\n")));
+            }
+        }
+    })
+}
+
+/// Sends these bytes in place of `[DONE]`.
+pub(in crate::mock) fn done_bytes(
+    when: impl Into<When>,
+    bytes: impl AsRef<[u8]> + Send + Sync + 'static,
+) -> Seam {
+    stream_events(when, move |_, events| {
+        for event in events {
+            if *event == Event::Data(DONE.to_owned()) {
+                *event = raw(&bytes);
+            }
+        }
+    })
+}
+
+/// Sends these bytes before the event of that index.
+pub(in crate::mock) fn inserts(
+    when: impl Into<When>,
+    index: usize,
+    bytes: impl AsRef<[u8]> + Send + Sync + 'static,
+) -> Seam {
+    stream_events(when, move |_, events| {
+        events.insert(index.min(events.len()), raw(&bytes));
+    })
+}
+
 /// Bytes in a stream, as they are.
 pub(in crate::mock) fn raw(bytes: impl AsRef<[u8]>) -> Event {
     Event::Raw(Bytes::copy_from_slice(bytes.as_ref()))

@@ -4,6 +4,7 @@ use axum::http::header;
 use serde_json::Value;
 
 use crate::mock::request::{Asked, Mode, Route};
+use crate::mock::words::asks_for_long;
 use crate::secret::ApiKey;
 
 /// A condition on a request.
@@ -79,6 +80,11 @@ impl When {
     /// A stream was broken off before.
     pub(in crate::mock) fn after_an_abort() -> When {
         When::is(|asked| asked.around.streams_aborted > 0)
+    }
+
+    /// The prompt asks for an answer that takes long: it has a hundred lines.
+    pub(in crate::mock) fn long_answer() -> When {
+        When::is(|asked| asks_for_long(asked.prompt()))
     }
 
     /// The method is that one.
