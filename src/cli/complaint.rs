@@ -133,6 +133,7 @@ fn help(wrong: &Wrong) -> Option<String> {
         Wrong::NotUtf8 => Some("save it as UTF-8".to_owned()),
         Wrong::Unreadable { .. }
         | Wrong::Syntax { .. }
+        | Wrong::NotJson { .. }
         | Wrong::Type { .. }
         | Wrong::Lacks { .. }
         | Wrong::More { .. }

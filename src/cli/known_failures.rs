@@ -81,7 +81,12 @@ fn ids(catalogue: &Catalogue) -> Vec<String> {
 fn parse(text: &str, file: &str, ids: &[String]) -> Result<Vec<Known>, Vec<Complaint>> {
     let document = Document::parse(text, &super::env);
     let mut known: Vec<Known> = Vec::new();
-    for section in document.root(ROOT).sections("failure") {
+    for section in document
+        .root(ROOT)
+        .sections("failure")
+        .into_iter()
+        .flatten()
+    {
         let id = section.text("id");
         let reason = section.text("reason");
         if let Some(id) = &id {

@@ -39,6 +39,11 @@ pub enum Wrong {
         /// The parser's words.
         what: String,
     },
+    /// A line that is no JSON.
+    NotJson {
+        /// The parser's words.
+        what: String,
+    },
     /// A key, or a section, that is not known.
     UnknownKey {
         /// The key as written.
@@ -150,6 +155,7 @@ impl fmt::Display for Wrong {
             Wrong::Unreadable { why } => write!(f, "the file can't be read: {why}"),
             Wrong::NotUtf8 => f.write_str("the file is not UTF-8"),
             Wrong::Syntax { what } => write!(f, "not TOML: {what}"),
+            Wrong::NotJson { what } => write!(f, "not JSON: {what}"),
             Wrong::UnknownKey { key, section, .. } if section.is_empty() => {
                 write!(f, "unknown key `{key}`")
             }

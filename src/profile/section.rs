@@ -60,7 +60,7 @@ impl<'d, 't> Section<'d, 't> {
     }
 
     /// Reports a key as missing.
-    fn missing(&self, key: &'static str) {
+    pub fn missing(&self, key: &'static str) {
         let wrong = Wrong::Missing {
             key,
             section: self.path.clone(),
@@ -121,7 +121,7 @@ impl<'d, 't> Section<'d, 't> {
                 self.path(name),
                 value.span().start,
             )),
-            other => self.wrong_type(name, value, other),
+            _ => self.wrong_type(name, value),
         }
     }
 
@@ -151,37 +151,27 @@ impl<'d, 't> Section<'d, 't> {
         }
     }
 
-    /// The sections `[[name]]`, in order.
-    pub fn sections(&self, name: &str) -> Vec<Section<'d, 't>> {
+    /// The sections `[[name]]`, in order; none where they are left out, `None` where the value is no list of tables.
+    pub fn sections(&self, name: &str) -> Option<Vec<Section<'d, 't>>> {
         let keys = self.keys_below(name);
         let Some(value) = self.table.get(name) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let DeValue::Array(items) = value.get_ref() else {
-            let wrong = Wrong::Type {
-                key: self.path(name),
-                expected: "a list of tables",
-                found: kind_of(value.get_ref()),
-            };
-            self.document.report(value.span().start, wrong);
-            return Vec::new();
+            return self.not_of_type(name, value, "a list of tables");
         };
-        let mut found = Vec::new();
-        for item in items.iter() {
-            match item.get_ref() {
-                DeValue::Table(table) => found.push(Section::new(
-                    self.document,
-                    table,
-                    keys,
-                    self.path(name),
-                    item.span().start,
-                )),
-                other => {
-                    self.wrong_type::<()>(name, item, other);
-                }
-            }
-        }
-        found
+        let read = |item: &'d Spanned<DeValue<'t>>| match item.get_ref() {
+            DeValue::Table(table) => Some(Section::new(
+                self.document,
+                table,
+                keys,
+                self.path(name),
+                item.span().start,
+            )),
+            _ => self.not_of_type(name, item, "a table"),
+        };
+        let sections: Vec<Option<Section<'_, '_>>> = items.iter().map(read).collect();
+        sections.into_iter().collect()
     }
 
     /// A string of any kind but an empty one.
@@ -189,7 +179,7 @@ impl<'d, 't> Section<'d, 't> {
         let key = self.key(name);
         let value = self.table.get(name)?;
         let DeValue::String(text) = value.get_ref() else {
-            return self.wrong_type(name, value, value.get_ref());
+            return self.wrong_type(name, value);
         };
         let text = self.filled(value, text)?;
         if text.value.is_empty() {
@@ -206,16 +196,16 @@ impl<'d, 't> Section<'d, 't> {
         Some(text)
     }
 
-    /// A list of strings, none of them empty. What is wrong with one does not hide the others.
+    /// A list of strings, none of them empty; those that are wrong are left out.
     pub fn texts(&self, name: &str) -> Option<Vec<Text>> {
         let kind = self.key(name).kind;
         let value = self.table.get(name)?;
         let DeValue::Array(items) = value.get_ref() else {
-            return self.wrong_type(name, value, value.get_ref());
+            return self.wrong_type(name, value);
         };
         let read = |item: &Spanned<DeValue<'_>>| {
             let DeValue::String(text) = item.get_ref() else {
-                return self.wrong_type(name, item, item.get_ref());
+                return self.not_of_type(name, item, "a list of strings");
             };
             let text = self.filled(item, text)?;
             match kind {
@@ -231,8 +221,7 @@ impl<'d, 't> Section<'d, 't> {
                 _ => Some(text), // the other kinds say nothing of the string itself
             }
         };
-        let read: Vec<Option<Text>> = items.iter().map(read).collect();
-        read.into_iter().collect()
+        Some(items.iter().filter_map(read).collect())
     }
 
     /// One of the strings that are allowed.
@@ -255,7 +244,7 @@ impl<'d, 't> Section<'d, 't> {
         let value = self.table.get(name)?;
         match value.get_ref() {
             DeValue::Boolean(flag) => Some(*flag),
-            other => self.wrong_type(name, value, other),
+            _ => self.wrong_type(name, value),
         }
     }
 
@@ -264,7 +253,7 @@ impl<'d, 't> Section<'d, 't> {
         let kind = self.key(name).kind;
         let value = self.table.get(name)?;
         let Some((number, shown)) = number_of(value.get_ref()) else {
-            return self.wrong_type(name, value, value.get_ref());
+            return self.wrong_type(name, value);
         };
         let fits = |number: &f64| match kind {
             Kind::Range(least, most) => (least..=most).contains(number),
@@ -303,7 +292,7 @@ impl<'d, 't> Section<'d, 't> {
     fn integer(&self, name: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.table.get(name)?;
         let DeValue::Integer(integer) = value.get_ref() else {
-            return self.wrong_type(name, value, value.get_ref());
+            return self.wrong_type(name, value);
         };
         let found = i64::from_str_radix(integer.as_str(), integer.radix())
             .ok()
@@ -316,6 +305,14 @@ impl<'d, 't> Section<'d, 't> {
         found
     }
 
+    /// The range that is declared for the key's number.
+    pub fn limits(&self, name: &str) -> Option<(f64, f64)> {
+        match self.key(name).kind {
+            Kind::Range(least, most) => Some((least, most)),
+            _ => None, // no other kind is a range
+        }
+    }
+
     /// The numbers of a section whose keys are free, in the file's order: name, where it stands, and its number,
     /// `None` where that is not from 0 to 1.
     pub fn shares(&self, name: &str) -> Vec<(String, usize, Option<f64>)> {
@@ -323,7 +320,7 @@ impl<'d, 't> Section<'d, 't> {
             return Vec::new();
         };
         let DeValue::Table(table) = value.get_ref() else {
-            self.wrong_type::<()>(name, value, value.get_ref());
+            self.wrong_type::<()>(name, value);
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -370,7 +367,7 @@ impl<'d, 't> Section<'d, 't> {
                 at,
                 variable: None,
             }),
-            other => self.wrong_type(name, value, other),
+            _ => self.wrong_type(name, value),
         }
     }
 
@@ -410,7 +407,8 @@ impl<'d, 't> Section<'d, 't> {
         text.unwrap_or_else(|| self.declared(name, |value| value.as_str().map(str::to_owned)))
     }
 
-    fn declared<T>(&self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> T {
+    /// What is read of the key's declared default.
+    pub fn declared<T>(&self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> T {
         let default = self.key(name).default.expect("it has a default");
         let default = serde_json::from_str(default).expect("declared defaults are JSON");
         read(&default).expect("a default is of its key's type")
@@ -445,16 +443,20 @@ impl<'d, 't> Section<'d, 't> {
         None
     }
 
-    fn wrong_type<T>(
+    fn wrong_type<T>(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<T> {
+        self.not_of_type(name, value, self.key(name).kind.words())
+    }
+
+    fn not_of_type<T>(
         &self,
         name: &str,
         value: &Spanned<DeValue<'_>>,
-        found: &DeValue<'_>,
+        expected: &'static str,
     ) -> Option<T> {
         let wrong = Wrong::Type {
             key: self.path(name),
-            expected: self.key(name).kind.words(),
-            found: kind_of(found),
+            expected,
+            found: kind_of(value.get_ref()),
         };
         self.document.report(value.span().start, wrong);
         None
