@@ -5,6 +5,7 @@ pub mod cli;
 pub mod conform;
 pub mod contract;
 pub mod judge;
+pub mod load;
 pub mod mock;
 pub mod profile;
 pub mod record;
