@@ -11,6 +11,7 @@ mod keys;
 mod lines;
 mod mistakes;
 mod model;
+mod overrides;
 mod plan;
 mod prompts;
 mod read;
@@ -29,6 +30,7 @@ pub use model::{
     Arrivals, Closed, End, HandOver, Model, Open, Plan, Process, Search, Shape, Stage, Stages,
     WarmUp, WarmUpLength,
 };
+pub use overrides::{Overrides, Unsuited};
 pub use prompts::{Builtin as BuiltinPrompts, Message, Prompt, Prompts};
 pub use request::{Abandon, Alike, ModelField, Request};
 pub use template::{Template, UnknownPlace};

@@ -1,6 +1,7 @@
 //! What the tests of a scenario share: three files, and a folder for those that they name.
 
 mod letter;
+mod overrides;
 
 use super::*;
 use std::fs;
