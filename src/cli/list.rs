@@ -5,6 +5,7 @@ use super::complaint::Complaint;
 use super::conform::catalogue;
 use crate::contract::{ErrorCode, REQUIREMENTS};
 use crate::judge::Mode;
+use crate::load::BUILTIN;
 use crate::profile::{Fixture, nearest};
 use crate::report::line;
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What to list: cases, requirements, codes or fixtures [default: cases].
+    /// What to list: cases, requirements, codes, fixtures or scenarios [default: cases].
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -22,7 +23,7 @@ pub(super) struct Args {
     cases: Vec<PathBuf>,
 }
 
-const KINDS: [&str; 4] = ["cases", "requirements", "codes", "fixtures"];
+const KINDS: [&str; 5] = ["cases", "requirements", "codes", "fixtures", "scenarios"];
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let mut complaints = Vec::new();
@@ -71,6 +72,10 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         "fixtures" => Fixture::ALL
             .iter()
             .map(|fixture| vec![fixture.name().to_owned(), fixture.says().to_owned()])
+            .collect(),
+        "scenarios" => BUILTIN
+            .iter()
+            .map(|builtin| vec![builtin.name.to_owned(), builtin.scenario().description])
             .collect(),
         other => {
             let complaint = Complaint::new(format!("unknown kind `{other}`"));

@@ -41,9 +41,10 @@ enum Command {
     Conform(conform::Args),
     /// Serve the reference implementation of the API.
     Mock(mock::Args),
-    /// List cases, requirements, error codes or fixtures.
+    /// List cases, requirements, error codes, fixtures or load scenarios.
     List(list::Args),
-    /// Explain a case, a requirement, an error code or a fixture, with the sentence of the documentation behind it.
+    /// Explain a case, a requirement, an error code or a fixture, with the sentence of the documentation behind it, or a
+    /// load scenario.
     Explain(explain::Args),
 }
 

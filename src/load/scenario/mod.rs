@@ -1,9 +1,10 @@
 //! A load scenario: what is asked, how much of it and when, and what has to hold.
 //!
-//! A TOML file, Where the deployment is, its keys and its agents stay in the
+//! A TOML file, or one of the [built-in](BUILTIN) ones. Where the deployment is, its keys and its agents stay in the
 //! [profile](crate::profile); a scenario names them. Every mistake of a file is found at once, each with its place.
 //! Knows nothing of sockets and clocks: it is what a run is told, not the run.
 
+mod builtin;
 mod distribution;
 mod fault;
 mod fixture;
@@ -17,11 +18,13 @@ mod prompts;
 mod read;
 mod request;
 mod resolved;
+mod says;
 mod template;
 mod thresholds;
 mod trace;
 mod words;
 
+pub use builtin::{BUILTIN, Builtin as BuiltinScenario, NotFound};
 pub use distribution::{Distribution, Within};
 pub use fault::Fault;
 pub use fixture::{BotName, KeyName};

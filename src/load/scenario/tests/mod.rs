@@ -1,5 +1,6 @@
 //! What the tests of a scenario share: three files, and a folder for those that they name.
 
+mod files;
 mod letter;
 mod overrides;
 
