@@ -19,6 +19,7 @@ mod read;
 mod request;
 mod resolved;
 mod says;
+mod schema;
 mod template;
 mod thresholds;
 mod trace;
@@ -36,6 +37,7 @@ pub use model::{
 pub use overrides::{Overrides, Unsuited};
 pub use prompts::{Builtin as BuiltinPrompts, Message, Prompt, Prompts};
 pub use request::{Abandon, Alike, ModelField, Request};
+pub use schema::schema as scenario_schema;
 pub use template::{Template, UnknownPlace};
 pub use trace::{Trace, TraceArrival};
 

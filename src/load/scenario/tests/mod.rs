@@ -3,6 +3,7 @@
 mod files;
 mod letter;
 mod overrides;
+mod stable;
 
 use super::*;
 use std::fs;
