@@ -1,7 +1,7 @@
 //! What is wrong with what the user gave: told all at once, each with its place and how to mend it.
 
 use crate::case::CaseFileError;
-use crate::profile::{Mistakes, Unfit, Wrong};
+use crate::profile::{Mistake, Mistakes, Unfit, Wrong};
 use crate::report::line;
 use crate::secret::ApiKey;
 use anstyle::{AnsiColor, Style};
@@ -55,19 +55,19 @@ impl Complaint {
 
     /// Everything that is wrong with a file.
     pub(super) fn of_file(mistakes: Mistakes) -> Vec<Complaint> {
-        let file = mistakes.file;
-        mistakes
-            .mistakes
-            .into_iter()
-            .map(|mistake| Complaint {
+        let own = mistakes.file;
+        let complaint = |mistake: Mistake| {
+            let file = mistake.file.as_ref().unwrap_or(&own);
+            Complaint {
                 message: mistake.wrong.to_string(),
                 place: Some(match mistake.place {
                     Some((line, column)) => format!("{file}:{line}:{column}"),
                     None => file.clone(),
                 }),
                 help: help(&mistake.wrong),
-            })
-            .collect()
+            }
+        };
+        mistakes.mistakes.into_iter().map(complaint).collect()
     }
 
     /// What is wrong with a case file.
@@ -115,7 +115,10 @@ fn help(wrong: &Wrong) -> Option<String> {
             .map(|nearest| format!("did you mean `{nearest}`?")),
         Wrong::Missing { key, section } if section.is_empty() => Some(format!("add `{key} = …`")),
         Wrong::Missing { key, section } => Some(format!("add `{key} = …` to [{section}]")),
-        Wrong::Value { hint, .. } => hint.map(str::to_owned),
+        Wrong::Value { hint, .. } | Wrong::OutOfPlace { hint, .. } => hint.map(str::to_owned),
+        Wrong::Choice { nearest, .. } => {
+            nearest.map(|nearest| format!("did you mean `{nearest}`?"))
+        }
         Wrong::Empty {
             variable: Some(variable),
             ..
@@ -130,7 +133,10 @@ fn help(wrong: &Wrong) -> Option<String> {
         Wrong::NotUtf8 => Some("save it as UTF-8".to_owned()),
         Wrong::Unreadable { .. }
         | Wrong::Syntax { .. }
+        | Wrong::NotJson { .. }
         | Wrong::Type { .. }
+        | Wrong::Lacks { .. }
+        | Wrong::More { .. }
         | Wrong::Twice { .. } => None,
     }
 }

@@ -3,13 +3,14 @@
 use super::Failure;
 use super::complaint::Complaint;
 use super::conform::catalogue;
-use super::list::modes;
+use super::list::{KINDS, modes};
 use super::outlet::Stream;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
+use crate::load::{BUILTIN, NotFound, Scenario};
 use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
-use crate::report::{block, quotation, wrapped};
+use crate::report::{block, line, quotation, wrapped};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -17,8 +18,8 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// The case, requirement, error code, fixture, violation, leniency or flaw: `auth.revoked`, `AUTH-4`,
-    /// `bot_not_found`, `keys.revoked`.
+    /// A case, requirement, error code, fixture, violation, leniency, flaw or scenario: `auth.revoked`, `AUTH-4`,
+    /// `bot_not_found`, `keys.revoked`, `smoke`, `./own.toml`.
     #[arg(value_name = "ID")]
     id: String,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -29,6 +30,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let mut complaints = Vec::new();
     let catalogue = catalogue(&args.cases, &mut complaints);
+    let scenario = scenario(&args.id, &mut complaints);
     if !complaints.is_empty() {
         return Err(complaints.into());
     }
@@ -52,6 +54,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         .find(|deviation| deviation.id == id)
     {
         page.deviation(deviation)?;
+    } else if let Some(scenario) = scenario {
+        page.scenario(&scenario, id)?;
     } else {
         return Err(vec![unknown(id, &catalogue)].into());
     }
@@ -59,21 +63,31 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// The scenario of a name, or of a file, whose mistakes are told.
+fn scenario(id: &str, complaints: &mut Vec<Complaint>) -> Option<Scenario> {
+    match Scenario::find(id, &super::env) {
+        Ok(scenario) => Some(scenario),
+        Err(NotFound::Unknown { .. }) => None, // it may be the name of something else
+        Err(NotFound::Wrong(mistakes)) => {
+            complaints.extend(Complaint::of_file(mistakes));
+            None
+        }
+    }
+}
+
 fn unknown(id: &str, catalogue: &Catalogue) -> Complaint {
     let cases = catalogue.cases().iter().map(|case| case.id());
     let names = cases
         .chain(RequirementId::all().map(|id| id.as_str()))
         .chain(ErrorCode::ALL.iter().map(|code| code.as_str()))
-        .chain(Fixture::ALL.iter().map(|fixture| fixture.name()));
+        .chain(Fixture::ALL.iter().map(|fixture| fixture.name()))
+        .chain(BUILTIN.iter().map(|builtin| builtin.name));
     let deviations = every_deviation();
     let names = names.chain(deviations.iter().map(|deviation| deviation.id.as_ref()));
     let complaint = Complaint::new(format!("nothing is called `{id}`"));
     complaint.help(match nearest(id, names) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => {
-            "`clawcheck list` shows the cases; list requirements, codes, fixtures, violations, leniencies and flaws the rest"
-                .to_owned()
-        }
+        None => format!("`clawcheck list KIND` shows them: {}", KINDS.join(", ")),
     })
 }
 
@@ -221,6 +235,21 @@ impl<W: Write> Page<W> {
         self.entry(
             "try it",
             &format!("clawcheck selftest --only {}", deviation.id),
+        )
+    }
+
+    fn scenario(&mut self, scenario: &Scenario, id: &str) -> io::Result<()> {
+        self.title(&line(&scenario.name), "load scenario")?;
+        for (label, text) in scenario.says() {
+            self.entry(label, &text)?;
+        }
+        for fixture in scenario.needs() {
+            self.entry("needs", &format!("{fixture}: {}", fixture.says()))?;
+        }
+        let builtin = BUILTIN.iter().find(|builtin| builtin.name == id);
+        self.entry(
+            "file",
+            &builtin.map_or(id.to_owned(), |builtin| builtin.file()),
         )
     }
 

@@ -10,7 +10,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::path::Path;
 
-const ROOT: &[Key] = &[Key::new("failure", Kind::Table, "A failure that is known.")];
+const ROOT: &[Key] = &[Key::new(
+    "failure",
+    Kind::Sections(FAILURE),
+    "A failure that is known.",
+)];
 
 const FAILURE: &[Key] = &[
     Key::new("id", Kind::Text, "The case's id.").required(),
@@ -77,7 +81,12 @@ fn ids(catalogue: &Catalogue) -> Vec<String> {
 fn parse(text: &str, file: &str, ids: &[String]) -> Result<Vec<Known>, Vec<Complaint>> {
     let document = Document::parse(text, &super::env);
     let mut known: Vec<Known> = Vec::new();
-    for section in document.root(ROOT).sections("failure", FAILURE) {
+    for section in document
+        .root(ROOT)
+        .sections("failure")
+        .into_iter()
+        .flatten()
+    {
         let id = section.text("id");
         let reason = section.text("reason");
         if let Some(id) = &id {

@@ -5,6 +5,7 @@ use super::complaint::Complaint;
 use super::conform::catalogue;
 use crate::contract::{ErrorCode, REQUIREMENTS};
 use crate::judge::Mode;
+use crate::load::BUILTIN;
 use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
 use crate::report::line;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What to list: cases, requirements, codes, fixtures, violations, leniencies or flaws [default: cases].
+    /// What to list: cases, requirements, codes, fixtures, violations, leniencies, flaws or scenarios [default: cases].
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -23,7 +24,7 @@ pub(super) struct Args {
     cases: Vec<PathBuf>,
 }
 
-const KINDS: [&str; 7] = [
+pub(super) const KINDS: [&str; 8] = [
     "cases",
     "requirements",
     "codes",
@@ -31,6 +32,7 @@ const KINDS: [&str; 7] = [
     "violations",
     "leniencies",
     "flaws",
+    "scenarios",
 ];
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
@@ -84,6 +86,10 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         "violations" => deviations(Kind::Violation),
         "leniencies" => deviations(Kind::Leniency),
         "flaws" => deviations(Kind::Flaw),
+        "scenarios" => BUILTIN
+            .iter()
+            .map(|builtin| vec![builtin.name.to_owned(), builtin.scenario().description])
+            .collect(),
         other => {
             let complaint = Complaint::new(format!("unknown kind `{other}`"));
             complaints.push(complaint.help(match nearest(other, KINDS) {

@@ -46,7 +46,7 @@ enum Command {
     Mock(mock::Args),
     /// Run the suite against every server that is known to be wrong, and against those that only look it.
     Selftest(selftest::Args),
-    /// List cases, requirements, error codes, fixtures, violations, leniencies or flaws.
+    /// List cases, requirements, error codes, fixtures, violations, leniencies, flaws or load scenarios.
     List(list::Args),
     /// Explain one of them, with the sentence of the documentation behind it.
     Explain(explain::Args),

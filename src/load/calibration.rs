@@ -4,6 +4,7 @@
 //! read. It has the kernel's loopback and this process's scheduling in it, and nothing of the target.
 
 use super::exchange::{Order, Patience, exchange};
+use super::ids::Ids;
 use super::lane::Lane;
 use super::recorder::micros;
 use crate::judge::Mode;
@@ -48,7 +49,15 @@ pub(super) async fn self_error() -> io::Result<Distribution> {
             // Not all at the same instant: a stamp may wait for another's.
             tokio::time::sleep(GAP / STREAMS as u32 * number as u32).await;
             let mut lane = Lane::new(dialer);
-            exchange(&mut lane, &order, &patience, &CancellationToken::new()).await
+            let ids = Ids::default();
+            exchange(
+                &mut lane,
+                &order,
+                &patience,
+                &ids,
+                &CancellationToken::new(),
+            )
+            .await
         });
     }
     let mut read = Vec::new();
@@ -86,6 +95,7 @@ fn order(port: u16) -> Order {
         body: Bytes::new(),
         mode: Mode::Stream,
         abandon_after: None,
+        keep_text: false,
         due: None,
     }
 }

@@ -1,6 +1,7 @@
 //! The measured exchange: send, stamp, read, sieve. What came of it is judged by [`verdict`](super::verdict).
 
 use super::gaps::Gaps;
+use super::ids::Ids;
 use super::lane::{Lane, Open};
 use super::sieve::{Sieve, Sieved};
 use crate::judge::Mode;
@@ -27,6 +28,8 @@ pub(super) struct Order {
     pub(super) mode: Mode,
     /// The client goes away after so many chunks with content.
     pub(super) abandon_after: Option<u32>,
+    /// Its text is wanted: it goes into a conversation.
+    pub(super) keep_text: bool,
     /// When it was due (open model).
     pub(super) due: Option<Instant>,
 }
@@ -213,11 +216,12 @@ pub(super) async fn exchange(
     lane: &mut Lane,
     order: &Order,
     patience: &Patience,
+    ids: &Ids,
     stop: &CancellationToken,
 ) -> Measured {
-    let measured = once(lane, order, patience, stop).await;
+    let measured = once(lane, order, patience, ids, stop).await;
     if measured.is_stale() {
-        let again = once(lane, order, patience, stop).await;
+        let again = once(lane, order, patience, ids, stop).await;
         return Measured {
             sent: measured.sent,
             ..again
@@ -230,6 +234,7 @@ async fn once(
     lane: &mut Lane,
     order: &Order,
     patience: &Patience,
+    ids: &Ids,
     stop: &CancellationToken,
 ) -> Measured {
     let mut measured = Measured::new(order);
@@ -248,7 +253,7 @@ async fn once(
     measured.reused = connect.is_none();
     open.used += 1;
     let (sent_before, received_before) = (open.meter.sent(), open.meter.received());
-    let (end, cut) = run(&mut open, order, patience, stop, &mut measured).await;
+    let (end, cut) = run(&mut open, order, patience, ids, stop, &mut measured).await;
     measured.bytes_sent = open.meter.sent() - sent_before;
     measured.bytes_received = open.meter.received() - received_before;
     let whole = end == End::Complete;
@@ -305,6 +310,7 @@ async fn run(
     open: &mut Open,
     order: &Order,
     patience: &Patience,
+    ids: &Ids,
     stop: &CancellationToken,
     measured: &mut Measured,
 ) -> (End, Option<Cut>) {
@@ -332,7 +338,7 @@ async fn run(
         at: meter.read_at(),
         parts,
     });
-    read(body, order, patience, by, &mut waiting, measured).await
+    read(body, order, patience, ids, by, &mut waiting, measured).await
 }
 
 /// Reads a body to its end.
@@ -340,6 +346,7 @@ async fn read(
     body: Incoming,
     order: &Order,
     patience: &Patience,
+    ids: &Ids,
     by: Instant,
     waiting: &mut Waiting<'_, '_>,
     measured: &mut Measured,
@@ -350,7 +357,8 @@ async fn read(
         .answered
         .as_ref()
         .is_some_and(|answered| answered.parts.status == 200);
-    let mut sieve = (order.mode == Mode::Stream && good).then(Sieve::new);
+    let mut sieve = (order.mode == Mode::Stream && good).then(|| Sieve::new(order.keep_text));
+    let mut told_id = false;
     // One timer for all waits: it is set anew when it goes off, not at every read.
     let soonest = by.min(Instant::now() + patience.idle);
     waiting.timer.as_mut().reset(soonest.into());
@@ -386,6 +394,11 @@ async fn read(
                         let brought = sieve.feed(&bytes, at);
                         if brought.events > 0 && measured.first_event.is_none() {
                             measured.first_event = Some(at);
+                        }
+                        if let (false, Some(id)) = (told_id, sieve.id()) {
+                            // At once: another stream may bring it while this one runs (STREAM-9).
+                            ids.begun(id);
+                            told_id = true;
                         }
                         measured.contents_came(brought.contents, at, patience.stall);
                         let enough = order

@@ -1,15 +1,33 @@
-//! Load: honest numbers about many streams at once, every answer judged.
+//! Load: a scenario, run against a deployment, and what came of it: honest numbers about many streams at once, every
+//! answer judged.
+//!
+//! Knows nothing of terminals and of report formats.
 
 mod alarm;
+mod arrivals;
 mod calibration;
 mod doubt;
+mod draw;
+mod engine;
 mod exchange;
+mod figure;
 mod gaps;
+mod ids;
 mod lane;
+mod mix;
 mod random;
 mod recorder;
+mod rule;
+mod scenario;
 mod series;
 mod sieve;
 mod steady;
+mod tasks;
 mod timeline;
+mod users;
 mod verdict;
+
+pub use figure::{Figure, Kept, Metric, Scalar, Stat, Takes};
+pub use mix::Unfit;
+pub use rule::{Op, Rule};
+pub use scenario::*;

@@ -2,6 +2,7 @@
 //! happens to write; nothing is shared between two writers at a time for longer than one answer takes to write down.
 
 use super::exchange::{Measured, Order};
+use super::scenario::Throttled;
 use super::series::SeriesBook;
 use super::verdict::Judged;
 use crate::contract::RequirementId;
@@ -40,6 +41,7 @@ pub(super) struct Shard {
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) codes: BTreeMap<String, u64>,
     pub(super) retry_after: Option<Distribution>,
+    pub(super) schedule_lag: Option<Distribution>,
     pub(super) checks: BTreeMap<RequirementId, Looks>,
     /// Good answers of each mode, whose rules were all looked at: counted, not listed one by one.
     certain: [u64; 2],
@@ -101,8 +103,13 @@ impl Shard {
     }
 
     /// How late an arrival was sent.
-    pub(super) fn lag(&mut self, at: f64, lag: Duration) {
+    pub(super) fn lag(&mut self, place: Place, at: f64, lag: Duration) {
         self.series.at(at).lag.record(micros(lag));
+        if place.stage.is_some() {
+            self.schedule_lag
+                .get_or_insert_with(|| Distribution::new("ms"))
+                .record(micros(lag));
+        }
     }
 
     /// An answer ended, `at` seconds after the run's begin; its sample is taken where it is the first of its class.
@@ -111,13 +118,17 @@ impl Shard {
         place: Place,
         at: f64,
         outcome: Outcome,
+        throttled: Throttled,
         measured: &Measured,
         judged: Judged,
         order: &Order,
     ) {
-        self.count(place, outcome, measured, &judged);
-        self.figures(place, outcome, measured, &judged);
-        self.over_time(at, outcome, measured);
+        let apart = |class: ErrorClass| {
+            !class.is_error() || (class.is_throttled() && throttled != Throttled::Error)
+        };
+        self.count(place, outcome, apart, measured, &judged);
+        self.figures(place, outcome, apart, measured, &judged);
+        self.over_time(at, outcome, apart, measured);
         self.looked(order.mode, &judged);
         if let Some(status) = judged.status {
             *self.statuses.entry(status).or_default() += 1;
@@ -135,7 +146,14 @@ impl Shard {
         }
     }
 
-    fn count(&mut self, place: Place, outcome: Outcome, measured: &Measured, judged: &Judged) {
+    fn count(
+        &mut self,
+        place: Place,
+        outcome: Outcome,
+        apart: impl Fn(ErrorClass) -> bool,
+        measured: &Measured,
+        judged: &Judged,
+    ) {
         let counts: &mut Counts = &mut self.cell(place).counts;
         match outcome {
             Outcome::Success { good } => {
@@ -144,7 +162,9 @@ impl Shard {
             }
             Outcome::Failure(ErrorClass::Cancelled) => counts.cancelled += 1,
             Outcome::Failure(ErrorClass::Unfinished) => counts.unfinished += 1,
-            Outcome::Failure(class) if class.is_throttled() => counts.throttled += 1,
+            Outcome::Failure(class) if class.is_throttled() && apart(class) => {
+                counts.throttled += 1;
+            }
             Outcome::Failure(_) => counts.errors += 1,
         }
         counts.contents += u64::from(measured.contents);
@@ -162,7 +182,14 @@ impl Shard {
         }
     }
 
-    fn figures(&mut self, place: Place, outcome: Outcome, measured: &Measured, judged: &Judged) {
+    fn figures(
+        &mut self,
+        place: Place,
+        outcome: Outcome,
+        apart: impl Fn(ErrorClass) -> bool,
+        measured: &Measured,
+        judged: &Judged,
+    ) {
         let figures = &mut self.cell(place).figures;
         let since = |from: Instant, at: Instant| micros(at.saturating_duration_since(from));
         let (sent, ended) = (measured.sent, measured.ended);
@@ -172,7 +199,7 @@ impl Shard {
         match outcome {
             Outcome::Success { .. } => {}
             Outcome::Failure(class) => {
-                if class.is_error() {
+                if !apart(class) {
                     figures
                         .failed_latency
                         .record(since(measured.due.unwrap_or(sent), ended));
@@ -214,7 +241,13 @@ impl Shard {
         }
     }
 
-    fn over_time(&mut self, at: f64, outcome: Outcome, measured: &Measured) {
+    fn over_time(
+        &mut self,
+        at: f64,
+        outcome: Outcome,
+        apart: impl Fn(ErrorClass) -> bool,
+        measured: &Measured,
+    ) {
         let cell = self.series.at(at);
         match outcome {
             Outcome::Success { .. } => {
@@ -227,9 +260,7 @@ impl Shard {
                     .gaps
                     .each(|gap, count| cell.icl.record_n(u64::from(gap), count));
             }
-            Outcome::Failure(class) if class.is_error() && !class.is_throttled() => {
-                cell.errors += 1
-            }
+            Outcome::Failure(class) if !apart(class) => cell.errors += 1,
             Outcome::Failure(_) => {}
         }
     }
@@ -353,6 +384,7 @@ pub(super) struct Merged {
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) codes: BTreeMap<String, u64>,
     pub(super) retry_after: Option<Distribution>,
+    pub(super) schedule_lag: Option<Distribution>,
     pub(super) checks: BTreeMap<RequirementId, Looks>,
     pub(super) errors: BTreeMap<
         (
@@ -378,6 +410,11 @@ impl Merged {
         }
         for (code, count) in shard.codes {
             *self.codes.entry(code).or_default() += count;
+        }
+        if let Some(theirs) = shard.schedule_lag {
+            self.schedule_lag
+                .get_or_insert_with(|| Distribution::new("ms"))
+                .add(&theirs);
         }
         if let Some(theirs) = shard.retry_after {
             self.retry_after

@@ -4,7 +4,7 @@
 //! faults of one kind the first few. What is kept is a stream by itself, the *condensed* one, and the judge's rules
 //! say of it what they would say of the whole. Sync, no sockets; instants are given to it.
 
-use crate::contract::{DONE, RequirementId};
+use crate::contract::RequirementId;
 use crate::judge::answer::{EventKind, event_kind};
 use crate::judge::certain;
 use crate::judge::json::Node;
@@ -40,6 +40,8 @@ pub(super) struct Sieve {
     dones: u32,
     kept: Kept,
     tokens: Option<(u64, u64)>,
+    /// What choice 0 said, where that is wanted.
+    text: Option<String>,
 }
 
 /// How much a chunk shows of what the rules ask for.
@@ -96,10 +98,12 @@ pub(super) struct Sieved {
     pub(super) other_id: Option<Box<str>>,
     /// `usage`: prompt and completion tokens.
     pub(super) tokens: Option<(u64, u64)>,
+    /// What choice 0 said, where that was wanted.
+    pub(super) text: Option<String>,
 }
 
 impl Sieve {
-    pub(super) fn new() -> Sieve {
+    pub(super) fn new(keep_text: bool) -> Sieve {
         Sieve {
             framing: Framing::Plain(Vec::new()),
             id: None,
@@ -111,7 +115,13 @@ impl Sieve {
             dones: 0,
             kept: Kept::default(),
             tokens: None,
+            text: keep_text.then(String::new),
         }
+    }
+
+    /// The id of the first chunk.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Whether `[DONE]` was dispatched.
@@ -263,6 +273,9 @@ impl Sieve {
         {
             brought.events += 1;
             brought.contents += u32::from(chunk.content);
+            if chunk.content {
+                self.say(data);
+            }
             if let (Some(prompt), Some(completion)) = (chunk.prompt_tokens, chunk.completion_tokens)
             {
                 self.tokens = Some((prompt, completion));
@@ -304,6 +317,7 @@ impl Sieve {
             }
             EventKind::Chunk(json) => {
                 brought.contents += u32::from(has_content(&json.root));
+                self.say(&event.data);
                 if let Some(usage) = tokens(&json.root) {
                     self.tokens = Some(usage);
                 }
@@ -358,6 +372,17 @@ impl Sieve {
         }
     }
 
+    /// Keeps what a chunk says, as far as a conversation can carry it.
+    fn say(&mut self, data: &[u8]) {
+        let Some(text) = &mut self.text else { return };
+        if text.len() < LONGEST_TEXT
+            && let Ok(chunk) = serde_json::from_slice::<serde_json::Value>(data)
+            && let Some(content) = chunk.pointer("/choices/0/delta/content")
+        {
+            text.push_str(content.as_str().unwrap_or_default());
+        }
+    }
+
     /// A chunk with another id than the first one: one of them is kept, and what shows more than all before it.
     fn stranger(&mut self, id: &str, block: &[u8], rank: Rank, at: Instant) {
         if self.other_id.is_none() || rank > self.rank {
@@ -403,6 +428,7 @@ impl Sieve {
             id: self.id,
             other_id: self.other_id,
             tokens: self.tokens,
+            text: self.text,
         }
     }
 
@@ -439,6 +465,9 @@ impl Sieve {
         }
     }
 }
+
+/// An answer fed back into a conversation has so many bytes at most, or a few turns would fill SIZE-1.
+pub(super) const LONGEST_TEXT: usize = 8 * 1024;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -567,7 +596,7 @@ mod tests {
 
     fn sieved(bytes: &[u8], cuts: &[usize], end: &End) -> (Brought, Sieved) {
         let at = Instant::now();
-        let mut sieve = Sieve::new();
+        let mut sieve = Sieve::new(false);
         let mut sum = Brought::default();
         let mut from = 0;
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
@@ -613,7 +642,7 @@ mod tests {
             ("data: nonsense\n\n".to_owned(), "\n\n"),
         ] {
             assert!(block.ends_with(end));
-            let mut sieve = Sieve::new();
+            let mut sieve = Sieve::new(false);
             for _ in 0..2000 {
                 sieve.feed(block.as_bytes(), at);
             }

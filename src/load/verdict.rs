@@ -5,7 +5,7 @@
 //! say.
 
 use super::exchange::{Answered, Cut, Measured, Order};
-use super::sieve::tokens;
+use super::sieve::{LONGEST_TEXT, tokens};
 use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId};
 use crate::judge::answer::EventKind;
 use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
@@ -31,6 +31,8 @@ pub(super) struct Judged {
     pub(super) other_id: Option<Box<str>>,
     /// `usage`: prompt and completion tokens.
     pub(super) tokens: Option<(u64, u64)>,
+    /// What it said, where that was wanted.
+    pub(super) text: Option<String>,
     /// What the rules found; none where nothing had to be looked at twice.
     pub(super) report: Option<Box<Report>>,
 }
@@ -47,6 +49,16 @@ pub(super) struct Report {
 }
 
 impl Judged {
+    /// It bears a chunk of another answer (STREAM-9).
+    pub(super) fn leaked(&mut self, check: Check) {
+        if let Some(report) = &mut self.report {
+            report.found.insert(0, check);
+        }
+        if self.class.is_none_or(|class| class == ErrorClass::Schema) {
+            self.class = Some(ErrorClass::WrongAnswer);
+        }
+    }
+
     /// The requirement that the answer breaks, if it breaks one.
     pub(super) fn broken(&self) -> Option<&Check> {
         self.report
@@ -68,17 +80,21 @@ pub(super) struct Bench {
 
 /// Judges an answer.
 pub(super) fn judge(mut measured: Measured, order: &Order, bench: &Bench) -> (Measured, Judged) {
-    if let Some(judged) = certainly(&mut measured, order.mode) {
+    if let Some(judged) = certainly(&mut measured, order) {
         return (measured, judged);
     }
-    let (id, other_id, stream_tokens, body) = match measured.sieved.take() {
+    let (id, other_id, stream_tokens, text, body) = match measured.sieved.take() {
         Some(sieved) => (
             sieved.id,
             sieved.other_id,
             sieved.tokens,
+            sieved.text,
             sieved.doubtful.unwrap_or_default(),
         ),
-        None => (None, None, None, std::mem::take(&mut measured.body)),
+        None => {
+            let text = said(&measured.body.bytes, order);
+            (None, None, None, text, std::mem::take(&mut measured.body))
+        }
     };
     let exchange = exchange(&measured, order, body);
     let answer = Answer::new(&exchange);
@@ -122,6 +138,7 @@ pub(super) fn judge(mut measured: Measured, order: &Order, bench: &Bench) -> (Me
         id: (status == Some(200)).then_some(id).flatten(),
         other_id,
         tokens,
+        text,
         report: None,
     };
     drop(answer);
@@ -138,20 +155,22 @@ pub(super) fn judge(mut measured: Measured, order: &Order, bench: &Bench) -> (Me
 }
 
 /// The verdict on an answer that is as almost all of them are; none where the rules have to read it.
-fn certainly(measured: &mut Measured, mode: Mode) -> Option<Judged> {
+fn certainly(measured: &mut Measured, order: &Order) -> Option<Judged> {
+    let mode = order.mode;
     let answered = measured.answered.as_ref()?;
     if measured.end != End::Complete || !right_head(answered, mode) {
         return None;
     }
-    let (id, tokens) = match (&measured.sieved, mode) {
+    let (id, tokens, text) = match (&measured.sieved, mode) {
         (Some(sieved), Mode::Stream) if sieved.doubtful.is_none() => {
             let sieved = measured.sieved.take()?;
-            (sieved.id, sieved.tokens)
+            (sieved.id, sieved.tokens, sieved.text)
         }
         (None, Mode::Json) => {
             let reply = certain::reply(&measured.body.bytes)?;
             let tokens = (reply.prompt_tokens, reply.completion_tokens);
-            (Some(reply.id.into()), Some(tokens))
+            let text = said(&measured.body.bytes, order);
+            (Some(reply.id.into()), Some(tokens), text)
         }
         _ => return None,
     };
@@ -163,8 +182,19 @@ fn certainly(measured: &mut Measured, mode: Mode) -> Option<Judged> {
         id,
         other_id: None,
         tokens,
+        text,
         report: None,
     })
+}
+
+/// What a JSON answer says, where that is wanted.
+fn said(body: &[u8], order: &Order) -> Option<String> {
+    if !order.keep_text || order.mode != Mode::Json {
+        return None;
+    }
+    let reply: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let content = reply.pointer("/choices/0/message/content")?.as_str()?;
+    Some(content.chars().take(LONGEST_TEXT / 4).collect())
 }
 
 /// Whether a head is one in which no rule finds anything.

@@ -1,7 +1,8 @@
 //! The fixtures that a deployment may offer: each is declared here, once. The structs, the parser's known keys, the
 //! schema and the message of a skipped case come from these lines.
 
-use super::document::{Key, Kind, Section};
+use super::key::{Key, Kind};
+use super::section::Section;
 use super::values;
 use crate::secret::ApiKey;
 use std::fmt;
@@ -85,6 +86,12 @@ macro_rules! fixtures {
                 }
             }
         }
+
+        /// The names that `[keys]` may have.
+        pub const KEY_NAMES: &[&str] = &["valid", $(stringify!($key),)*];
+
+        /// The names that `[bots]` may have.
+        pub const BOT_NAMES: &[&str] = &["main", $(stringify!($bot),)*];
 
         /// What `[keys]` may hold.
         pub(super) const KEYS: &[Key] = &[

@@ -5,6 +5,8 @@ use std::fmt;
 /// A mistake and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
+    /// The file it stands in, where that is not the one of [`Mistakes`] but one that it names.
+    pub file: Option<String>,
     /// Line and column, both from 1, the column in characters; `None` where the whole file is meant.
     pub place: Option<(usize, usize)>,
     /// What is wrong.
@@ -34,6 +36,11 @@ pub enum Wrong {
     NotUtf8,
     /// The file is no TOML.
     Syntax {
+        /// The parser's words.
+        what: String,
+    },
+    /// A line that is no JSON.
+    NotJson {
         /// The parser's words.
         what: String,
     },
@@ -75,6 +82,40 @@ pub enum Wrong {
         /// What often explains it, or mends it.
         hint: Option<&'static str>,
     },
+    /// A string that is none of those that are allowed.
+    Choice {
+        /// The key with its section.
+        key: String,
+        /// The string.
+        found: String,
+        /// Those that are allowed.
+        choices: Vec<&'static str>,
+        /// The one most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A key that says nothing where it stands, beside what else the file says.
+    OutOfPlace {
+        /// The key with its section.
+        key: String,
+        /// Where that is, in words: `in the open model`.
+        place: String,
+        /// How that is mended.
+        hint: Option<&'static str>,
+    },
+    /// A part of the file that can't do without another one.
+    Lacks {
+        /// What: `[search]`.
+        what: &'static str,
+        /// What it needs, in words.
+        needs: &'static str,
+    },
+    /// More mistakes of a kind than are worth telling one by one.
+    More {
+        /// How many.
+        count: usize,
+        /// What has them: `line`.
+        of: &'static str,
+    },
     /// A value that is empty.
     Empty {
         /// The key with its section.
@@ -114,6 +155,7 @@ impl fmt::Display for Wrong {
             Wrong::Unreadable { why } => write!(f, "the file can't be read: {why}"),
             Wrong::NotUtf8 => f.write_str("the file is not UTF-8"),
             Wrong::Syntax { what } => write!(f, "not TOML: {what}"),
+            Wrong::NotJson { what } => write!(f, "not JSON: {what}"),
             Wrong::UnknownKey { key, section, .. } if section.is_empty() => {
                 write!(f, "unknown key `{key}`")
             }
@@ -141,6 +183,21 @@ impl fmt::Display for Wrong {
                 expected,
                 ..
             } => write!(f, "`{key}` has to be {expected}"),
+            Wrong::Choice {
+                key,
+                found,
+                choices,
+                ..
+            } => {
+                let choices: Vec<String> =
+                    choices.iter().map(|choice| format!("`{choice}`")).collect();
+                let choices = choices.join(" or ");
+                write!(f, "`{key}` has to be {choices}, not `{found}`")
+            }
+            Wrong::OutOfPlace { key, place, .. } => write!(f, "`{key}` says nothing {place}"),
+            Wrong::Lacks { what, needs } => write!(f, "{what} needs {needs}"),
+            Wrong::More { count: 1, of } => write!(f, "one more {of} is wrong"),
+            Wrong::More { count, of } => write!(f, "{count} more {of}s are wrong"),
             Wrong::Empty { key, .. } => write!(f, "`{key}` is empty"),
             Wrong::Unset { variable } => {
                 write!(f, "the environment variable `{variable}` is not set")
@@ -160,7 +217,8 @@ impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, mistake) in self.mistakes.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{}", self.file)?;
+            let file = mistake.file.as_ref().unwrap_or(&self.file);
+            write!(f, "{separator}{file}")?;
             if let Some((line, column)) = mistake.place {
                 write!(f, ":{line}:{column}")?;
             }

@@ -5,17 +5,21 @@
 
 mod document;
 mod fixtures;
+mod key;
 mod mistake;
 mod nearest;
 mod reference;
 mod schema;
+mod section;
 mod values;
 
-pub use document::{Document, Env, Key, Kind, Section, Text};
-pub use fixtures::{Bot, Bots, Fixture, Keys, NamedKey};
+pub use document::{Document, Env, Text};
+pub use fixtures::{BOT_NAMES, Bot, Bots, Fixture, KEY_NAMES, Keys, NamedKey};
+pub use key::{Key, Kind};
 pub use mistake::{Mistake, Mistakes, Wrong};
 pub use nearest::nearest;
-pub use schema::schema;
+pub use schema::{DIALECT, object, schema, short};
+pub use section::Section;
 pub use values::{Unfit, api_key, base_url, bot_id};
 
 use crate::secret::Scrubber;
@@ -233,7 +237,7 @@ const PROVOKE: &[Key] = &[
 const ROOT: &[Key] = &[
     Key::new(
         "target",
-        Kind::Table,
+        Kind::Section(TARGET),
         "Where the deployment is, and how it is reached.",
     ),
     Key::new(
@@ -243,19 +247,23 @@ const ROOT: &[Key] = &[
     ),
     Key::new(
         "keys",
-        Kind::Table,
+        Kind::Section(fixtures::KEYS),
         "The deployment's API keys; all but `valid` are fixtures.",
     ),
     Key::new(
         "bots",
-        Kind::Table,
+        Kind::Section(fixtures::BOTS),
         "The deployment's agents; all but `main` are fixtures.",
     ),
-    Key::new("models", Kind::Table, "Models that the deployment accepts."),
-    Key::new("prompt", Kind::Table, "What is asked."),
+    Key::new(
+        "models",
+        Kind::Section(fixtures::MODELS),
+        "Models that the deployment accepts.",
+    ),
+    Key::new("prompt", Kind::Section(PROMPT), "What is asked."),
     Key::new(
         "provoke",
-        Kind::Table,
+        Kind::Section(PROVOKE),
         "How hard the suite may push to see a 429.",
     ),
 ];
@@ -353,6 +361,7 @@ pub fn read_file(path: &Path) -> Result<String, Mistakes> {
     };
     let bytes = std::fs::read(path).map_err(|error| {
         mistakes(Mistake {
+            file: None,
             place: None,
             wrong: Wrong::Unreadable {
                 why: error.to_string(),
@@ -362,6 +371,7 @@ pub fn read_file(path: &Path) -> Result<String, Mistakes> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         mistakes(Mistake {
+            file: None,
             place: Some(document::place(error.as_bytes(), at)),
             wrong: Wrong::NotUtf8,
         })
@@ -372,20 +382,16 @@ fn read(document: &Document<'_>, folder: &Path, url: Option<&str>) -> Option<Pro
     let root = document.root(ROOT);
     let target = read_target(&root, folder, url);
     let headers = values::headers(document);
-    let keys = root.section("keys", fixtures::KEYS);
-    let keys = keys.and_then(|section| Keys::read(&section));
-    let bots = root.section("bots", fixtures::BOTS);
-    let bots = bots.and_then(|section| Bots::read(&section));
-    let models = root.section("models", fixtures::MODELS);
-    let prompt = root.section("prompt", PROMPT);
-    let provoke = root.section("provoke", PROVOKE);
-    let text = |name: &str| Some(prompt.as_ref()?.text(name)?.value);
-    let count = |name: &str| provoke.as_ref()?.count(name);
+    let keys = Keys::read(&root.section_or_empty("keys"));
+    let bots = Bots::read(&root.section_or_empty("bots"));
+    let models = root.section_or_empty("models");
+    let prompt = root.section_or_empty("prompt");
+    let provoke = root.section_or_empty("provoke");
+    let text = |name: &str| Some(prompt.text(name)?.value);
+    let count = |name: &str| provoke.count(name);
     let profile = Profile {
         headers,
-        models_override: models
-            .and_then(|section| section.text("override"))
-            .map(|text| text.value),
+        models_override: models.text("override").map(|text| text.value),
         prompt: Prompt {
             text: text("text").unwrap_or_else(|| TEXT.to_owned()),
             long: text("long").unwrap_or_else(|| LONG.to_owned()),
@@ -402,7 +408,7 @@ fn read(document: &Document<'_>, folder: &Path, url: Option<&str>) -> Option<Pro
 }
 
 fn read_target(root: &Section<'_, '_>, folder: &Path, url: Option<&str>) -> Option<Target> {
-    let section = root.section("target", TARGET);
+    let section = root.section("target");
     let Some(section) = section else {
         if url.is_none() && !root.has("target") {
             missing_base_url(root, root.at());

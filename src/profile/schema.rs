@@ -1,44 +1,34 @@
 //! The JSON Schema of a profile, for editors: made from the keys that the parser knows, so that the two agree.
 
-use super::document::{Key, Kind};
-use super::{PROMPT, PROVOKE, ROOT, TARGET, fixtures, values};
+use super::key::{Key, Kind};
+use super::{ROOT, values};
 use serde_json::{Map, Value, json};
 
 /// The schema of a profile (JSON Schema 2020-12), as `schemas/profile.schema.json` holds it.
 pub fn schema() -> Value {
-    let mut properties = Map::new();
-    for section in ROOT {
-        let mut value = match section.name {
-            "headers" => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-            name => object(keys_of(name)),
-        };
-        value["description"] = json!(section.doc);
-        properties.insert(section.name.to_owned(), value);
+    let mut schema = Map::new();
+    for (key, value) in [
+        ("$schema", DIALECT),
+        ("title", "clawcheck profile"),
+        (
+            "description",
+            "Where a deployment of the Clawbite chat API is, and which fixtures it offers. Every string may hold ${NAME}, read from the environment.",
+        ),
+    ] {
+        schema.insert(key.to_owned(), json!(value));
     }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "clawcheck profile",
-        "description": "Where a deployment of the Clawbite chat API is, and which fixtures it offers. Every string may hold ${NAME}, read from the environment.",
-        "type": "object",
-        "required": ["target", "keys", "bots"],
-        "additionalProperties": false,
-        "properties": properties,
-    })
+    schema.append(&mut object(ROOT));
+    // No key of the root is declared as required, for what they hold may come from the command line.
+    schema.insert("required".to_owned(), json!(["target", "keys", "bots"]));
+    schema["properties"]["headers"]["additionalProperties"] = json!({ "type": "string" });
+    Value::Object(schema)
 }
 
-fn keys_of(section: &str) -> &'static [Key] {
-    match section {
-        "target" => TARGET,
-        "keys" => fixtures::KEYS,
-        "bots" => fixtures::BOTS,
-        "models" => fixtures::MODELS,
-        "prompt" => PROMPT,
-        "provoke" => PROVOKE,
-        other => unreachable!("section {other} has no keys"),
-    }
-}
+/// The dialect of our schemas.
+pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-fn object(keys: &[Key]) -> Value {
+/// The schema of a table with these keys.
+pub fn object(keys: &[Key]) -> Map<String, Value> {
     let properties: Map<String, Value> = keys
         .iter()
         .map(|key| (key.name.to_owned(), property(key)))
@@ -48,26 +38,39 @@ fn object(keys: &[Key]) -> Value {
         .filter(|key| key.required)
         .map(|key| key.name)
         .collect();
-    let mut value = json!({ "type": "object" });
+    let mut object = Map::new();
+    object.insert("type".to_owned(), json!("object"));
     if !required.is_empty() {
-        value["required"] = json!(required);
+        object.insert("required".to_owned(), json!(required));
     }
-    value["additionalProperties"] = json!(false);
-    value["properties"] = Value::Object(properties);
-    value
+    object.insert("additionalProperties".to_owned(), json!(false));
+    object.insert("properties".to_owned(), Value::Object(properties));
+    object
 }
 
 fn property(key: &Key) -> Value {
     let mut value = match key.kind {
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
         Kind::Choice(choices) => json!({ "enum": choices }),
+        Kind::Texts => {
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+        }
+        Kind::Choices(choices) => json!({ "type": "array", "items": { "enum": choices } }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Number => json!({ "type": "number", "exclusiveMinimum": 0 }),
+        Kind::Range(least, most) => {
+            json!({ "type": "number", "minimum": short(least), "maximum": short(most) })
+        }
+        Kind::Whole(least, most) => {
+            json!({ "type": "integer", "minimum": least, "maximum": most })
+        }
         Kind::Count(most) => json!({ "type": "integer", "minimum": 1, "maximum": most }),
         Kind::Bot => {
             json!({ "anyOf": [{ "type": "string", "minLength": 1 }, object(values::BOT)] })
         }
         Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Section(keys) => Value::Object(object(keys)),
+        Kind::Sections(keys) => json!({ "type": "array", "items": object(keys) }),
         Kind::Table => json!({ "type": "object" }),
     };
     value["description"] = json!(key.doc);
@@ -75,4 +78,15 @@ fn property(key: &Key) -> Value {
         value["default"] = serde_json::from_str(default).expect("declared defaults are JSON");
     }
     value
+}
+
+/// A number as people write it: 100, not 100.0.
+pub fn short(number: f64) -> Value {
+    // Up to here every whole number has a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        json!(number as i64)
+    } else {
+        json!(number)
+    }
 }

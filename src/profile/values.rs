@@ -1,8 +1,10 @@
 //! What a profile's values have to be, one by one.
 
-use super::document::{Key, Kind, Section, Text};
+use super::document::{Document, Text};
 use super::fixtures::{Bot, NamedKey};
+use super::key::{Key, Kind};
 use super::mistake::Wrong;
+use super::section::Section;
 use crate::secret::ApiKey;
 use reqwest::Url;
 
@@ -243,7 +245,7 @@ pub(super) fn checked(
 }
 
 /// Reads the fields of `[headers]`, in the file's order.
-pub(super) fn headers(document: &super::document::Document<'_>) -> Vec<(String, String)> {
+pub(super) fn headers(document: &Document<'_>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (name, at, value) in document.free_section("headers") {
         let key = format!("headers.{name}");

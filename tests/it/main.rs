@@ -20,6 +20,7 @@ mod profiles;
 mod raw;
 mod readme;
 mod reports;
+mod scenarios;
 mod schemas;
 mod support;
 mod teeth;

@@ -1,8 +1,10 @@
 //! The schemas of our own files: they agree with what is read and written.
 
 use crate::reports::formatted;
+use crate::scenarios::WRONG;
 use crate::support::record::{empty, every_outcome};
 use clawcheck::case::{CaseFileError, Catalogue};
+use clawcheck::load::{BUILTIN, scenario_schema};
 use clawcheck::profile::{Profile, schema};
 use clawcheck::record::{Ended, Record};
 use clawcheck::report::{Demands, Kind};
@@ -23,16 +25,49 @@ pub(crate) fn load(name: &str) -> Value {
     serde_json::from_str(&text).expect("a schema is JSON")
 }
 
-/// `CLAWCHECK_BLESS=1 cargo test schemas` writes the file anew.
+/// `CLAWCHECK_BLESS=1 cargo test schemas` writes the files anew.
 #[test]
-fn the_profiles_schema_is_what_the_parser_knows() {
-    let text = format!("{:#}\n", schema());
-    let path = path("profile.schema.json");
-    if std::env::var_os("CLAWCHECK_BLESS").is_some() {
-        fs::write(&path, &text).expect("the schema can be written");
+fn schemas_of_toml_files_are_what_their_parsers_know() {
+    for (name, schema) in [
+        ("profile.schema.json", schema()),
+        ("scenario.schema.json", scenario_schema()),
+    ] {
+        let text = format!("{schema:#}\n");
+        let path = path(name);
+        if std::env::var_os("CLAWCHECK_BLESS").is_some() {
+            fs::write(&path, &text).expect("the schema can be written");
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == text, "{} is stale", path.display());
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "{} is stale", path.display());
+}
+
+fn scenario_validator() -> jsonschema::Validator {
+    jsonschema::validator_for(&load("scenario.schema.json")).expect("it is a schema")
+}
+
+#[test]
+fn every_scenario_of_ours_keeps_the_schema_and_so_does_its_report() {
+    let validator = scenario_validator();
+    for builtin in BUILTIN {
+        for value in [json(builtin.text), builtin.scenario().resolved()] {
+            let errors: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert_eq!(errors, Vec::<String>::new(), "{}", builtin.name);
+        }
+    }
+}
+
+/// What the parser says of them is in a snapshot.
+#[test]
+fn the_schema_refuses_the_wrong_scenarios_that_it_can_see() {
+    let validator = scenario_validator();
+    for wrong in WRONG {
+        let valid = validator.is_valid(&json(&wrong.text()));
+        assert_eq!(valid, !wrong.schema_sees_it, "{}", wrong.name);
+    }
 }
 
 #[test]

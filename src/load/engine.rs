@@ -1,0 +1,308 @@
+//! What one request does to a run, whoever decided that it goes out: budget, exchange, verdict, books, alarms.
+
+use super::alarm::Alarm;
+use super::exchange::{Cut, Measured, Order, Patience, exchange};
+use super::ids::Ids;
+use super::lane::Lane;
+use super::mix::Mix;
+use super::recorder::{Books, Outcome, Place};
+use super::scenario::{Objective, Throttled};
+use super::timeline::Timeline;
+use super::verdict::{Bench, judge};
+use crate::contract::STREAM_9;
+use crate::judge::{Check, Mode};
+use crate::record::load::{EndedBy, ErrorClass};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Slices of the measured window, from which the steady one is put together.
+pub(super) const SLICES: usize = 32;
+
+/// A run's state, shared by all who ask.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) mix: Mix,
+    pub(super) books: Books,
+    pub(super) patience: Patience,
+    pub(super) bench: Bench,
+    pub(super) objective: Objective,
+    pub(super) throttled: Throttled,
+    /// Users or arrivals a second, from the measurement's begin on.
+    pub(super) timeline: Timeline,
+    /// The steady window is looked for: samples are kept in slices.
+    pub(super) sliced: bool,
+    pub(super) start: Instant,
+    /// When the measurement began, or will.
+    pub(super) measured: OnceLock<Instant>,
+    pub(super) began: Notify,
+    /// No new requests.
+    pub(super) no_more: CancellationToken,
+    /// Open answers end now.
+    pub(super) cut: CancellationToken,
+    /// The drain's limit came: what is cut is unfinished.
+    pub(super) drained: AtomicBool,
+    pub(super) in_flight: AtomicU64,
+    pub(super) most_in_flight: AtomicU64,
+    pub(super) completions: AtomicU64,
+    pub(super) budget: Option<u64>,
+    pub(super) reached: AtomicBool,
+    alarm: Mutex<Alarm>,
+    ids: Ids,
+    ending: Mutex<Option<(EndedBy, Option<String>)>>,
+    pub(super) totals: Totals,
+}
+
+/// Counts for whoever watches a run.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) sent: AtomicU64,
+    pub(super) succeeded: AtomicU64,
+    pub(super) errors: AtomicU64,
+    pub(super) throttled: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    pub(super) contents: AtomicU64,
+}
+
+/// What came of a request, for whoever sent it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) class: Option<ErrorClass>,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) text: Option<String>,
+}
+
+/// What a run is told, besides its scenario.
+pub(super) struct Parts {
+    pub(super) mix: Mix,
+    pub(super) patience: Patience,
+    pub(super) bench: Bench,
+    pub(super) objective: Objective,
+    pub(super) throttled: Throttled,
+    pub(super) timeline: Timeline,
+    pub(super) sliced: bool,
+    pub(super) budget: Option<u64>,
+    pub(super) alarm: Alarm,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Engine {
+        Engine {
+            mix: parts.mix,
+            books: Books::new(),
+            patience: parts.patience,
+            bench: parts.bench,
+            objective: parts.objective,
+            throttled: parts.throttled,
+            timeline: parts.timeline,
+            sliced: parts.sliced,
+            start: Instant::now(),
+            measured: OnceLock::new(),
+            began: Notify::new(),
+            no_more: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            drained: AtomicBool::new(false),
+            in_flight: AtomicU64::new(0),
+            most_in_flight: AtomicU64::new(0),
+            completions: AtomicU64::new(0),
+            budget: parts.budget,
+            reached: AtomicBool::new(false),
+            alarm: Mutex::new(parts.alarm),
+            ids: Ids::default(),
+            ending: Mutex::new(None),
+            totals: Totals::default(),
+        }
+    }
+
+    /// The measurement begins at that instant, which may be to come.
+    pub(super) fn begin(&self, at: Instant) {
+        let _ = self.measured.set(at); // the first one counts
+        self.began.notify_waiters();
+    }
+
+    /// Seconds since the measurement's begin; none during the warm-up.
+    pub(super) fn measured_for(&self, at: Instant) -> Option<f64> {
+        let begin = self.measured.get()?;
+        (at >= *begin).then(|| (at - *begin).as_secs_f64())
+    }
+
+    /// Where a request that is sent, or due, at that instant belongs.
+    pub(super) fn place(&self, request: usize, at: Instant) -> Place {
+        let seconds = self.measured_for(at);
+        let last = self.timeline.pieces().last().and_then(|piece| piece.stage);
+        Place {
+            stage: seconds.map(|seconds| {
+                let piece = self.timeline.piece_at(seconds);
+                piece.and_then(|piece| piece.stage).or(last).unwrap_or(0)
+            }),
+            request,
+            slice: match seconds {
+                Some(seconds) if self.sliced => {
+                    let share = seconds / self.timeline.length().max(f64::MIN_POSITIVE);
+                    ((share * SLICES as f64) as usize).min(SLICES - 1)
+                }
+                _ => 0,
+            },
+        }
+    }
+
+    /// Ends the run: nothing new is sent. The first reason counts.
+    pub(super) fn end(&self, by: EndedBy, why: Option<String>) {
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        if ending.is_none() {
+            *ending = Some((by, why));
+        }
+        drop(ending);
+        self.no_more.cancel();
+    }
+
+    /// Why it ended, if it did before its time.
+    pub(super) fn ending(&self) -> Option<(EndedBy, Option<String>)> {
+        self.ending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Time has passed: the abort rules look again.
+    pub(super) fn look(&self) {
+        let why = self
+            .alarm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .look(self.start.elapsed());
+        if let Some(why) = why {
+            self.end(EndedBy::Aborted, Some(why));
+        }
+    }
+
+    /// Takes one request out of the budget; ends the run where there is none left.
+    fn affords(&self) -> bool {
+        let before = self.completions.fetch_add(1, Ordering::Relaxed);
+        if self.budget.is_some_and(|budget| before >= budget) {
+            self.completions.fetch_sub(1, Ordering::Relaxed);
+            let why = format!("{before} completions were sent, as many as [budget] has");
+            self.end(EndedBy::Budget, Some(why));
+            return false;
+        }
+        true
+    }
+
+    /// Sends a request and writes down what came of it; none where the budget is used up.
+    pub(super) async fn ask(&self, lane: &mut Lane, order: Order, request: usize) -> Option<Done> {
+        if !self.affords() {
+            return None;
+        }
+        let at = order.due.unwrap_or_else(Instant::now);
+        let place = self.place(request, at);
+        let now = Instant::now();
+        let since = (now - self.start).as_secs_f64();
+        {
+            let mut shard = self.books.shard();
+            shard.sent(place, since);
+            if let Some(due) = order.due {
+                shard.lag(place, since, now.saturating_duration_since(due));
+            }
+        }
+        self.totals.sent.fetch_add(1, Ordering::Relaxed);
+        let flying = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_in_flight.fetch_max(flying, Ordering::Relaxed);
+        let measured = exchange(lane, &order, &self.patience, &self.ids, &self.cut).await;
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        Some(self.write_down(place, order, measured))
+    }
+
+    fn write_down(&self, place: Place, order: Order, measured: Measured) -> Done {
+        let ours = measured.cut == Some(Cut::Ourselves);
+        let (measured, mut judged) = judge(measured, &order, &self.bench);
+        if judged.status.is_some() {
+            self.reached.store(true, Ordering::Relaxed);
+        }
+        if let (Mode::Json, Some(id)) = (order.mode, &judged.id) {
+            self.ids.begun(id);
+        }
+        if let Some(other) = &judged.other_id
+            && self.ids.belongs_to_another(other)
+        {
+            judged.leaked(Check::violation(
+                STREAM_9,
+                "id",
+                "chunks of one answer only",
+                format!("a chunk with the id {other:?}, which another answer has"),
+            ));
+        }
+        if ours && self.drained.load(Ordering::Relaxed) && self.cut.is_cancelled() {
+            judged.class = Some(ErrorClass::Unfinished);
+        }
+        let outcome = match judged.class {
+            Some(class) => Outcome::Failure(class),
+            None => Outcome::Success {
+                good: self.is_good(&measured),
+            },
+        };
+        self.count(outcome, &measured);
+        let done = Done {
+            class: judged.class,
+            retry_after: judged.retry_after,
+            text: judged.text.take(),
+        };
+        let since = (measured.ended - self.start).as_secs_f64();
+        self.books.shard().ended(
+            place,
+            since,
+            outcome,
+            self.throttled,
+            &measured,
+            judged,
+            &order,
+        );
+        let why = self
+            .alarm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ended(measured.ended - self.start, done.class);
+        if let Some(why) = why {
+            self.end(EndedBy::Aborted, Some(why));
+        }
+        done
+    }
+
+    fn count(&self, outcome: Outcome, measured: &Measured) {
+        let total = match outcome {
+            Outcome::Success { .. } => &self.totals.succeeded,
+            Outcome::Failure(class) if class.is_throttled() => &self.totals.throttled,
+            Outcome::Failure(class) if class.is_error() => &self.totals.errors,
+            Outcome::Failure(_) => return,
+        };
+        total.fetch_add(1, Ordering::Relaxed);
+        self.totals
+            .contents
+            .fetch_add(u64::from(measured.contents), Ordering::Relaxed);
+    }
+
+    /// Whether an answer meets the objective: what it says of streams only binds streams.
+    fn is_good(&self, measured: &Measured) -> bool {
+        let within = |limit: Option<Duration>, took: Option<Duration>| match (limit, took) {
+            (Some(limit), Some(took)) => took <= limit,
+            _ => true, // nothing is asked, or there is nothing to ask it of
+        };
+        let from = measured.due.unwrap_or(measured.sent);
+        let first = measured
+            .first_content
+            .map(|first| first.saturating_duration_since(from));
+        let gap = (measured.contents > 1).then_some(measured.longest_gap);
+        let whole = measured.ended.saturating_duration_since(from);
+        within(self.objective.time_to_first_token, first)
+            && within(self.objective.inter_chunk_latency_max, gap)
+            && within(self.objective.request_latency, Some(whole))
+    }
+
+    /// An arrival that found no room.
+    pub(super) fn drop_one(&self, request: usize, due: Instant) {
+        self.totals.dropped.fetch_add(1, Ordering::Relaxed);
+        let place = self.place(request, due);
+        self.books.shard().dropped(place, Instant::now());
+    }
+}

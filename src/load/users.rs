@@ -1,0 +1,191 @@
+//! The closed model: users, each of whom asks, waits for the answer, and thinks. Which of them are active the stages
+//! say, to the instant.
+
+use super::draw::draw;
+use super::engine::Engine;
+use super::lane::Lane;
+use super::mix::{Asker, Mix};
+use super::random::Random;
+use super::scenario::{Connections, Distribution, HandOver, Throttled, WarmUp, WarmUpLength};
+use crate::wire::Dialer;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What all users have in common.
+pub(super) struct Users {
+    pub(super) engine: Arc<Engine>,
+    pub(super) dialer: Dialer,
+    pub(super) seed: u64,
+    pub(super) think: Option<Distribution>,
+    pub(super) connections: Connections,
+    pub(super) warm_up: Option<WarmUp>,
+    /// The most that are active at a time.
+    pub(super) most: u32,
+    /// Users of the warm-up.
+    pub(super) warm_users: f64,
+    /// Requests of the warm-up so far.
+    pub(super) warmed: AtomicU64,
+    /// Connections that nobody uses right now, where users share them.
+    pub(super) idle: std::sync::Mutex<Vec<Lane>>,
+}
+
+/// One user.
+pub(super) struct User {
+    number: u32,
+    lane: Option<Lane>,
+    asker: Asker,
+    random: Random,
+}
+
+/// Whether a user is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Go,
+    Over,
+}
+
+/// The longest that a 429 is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Users {
+    pub(super) fn user(&self, number: u32) -> User {
+        User {
+            number,
+            lane: None,
+            asker: Asker::new(self.seed, u64::from(number)),
+            random: Random::named(self.seed, "think", u64::from(number)),
+        }
+    }
+
+    /// Waits until it is this user's turn.
+    pub(super) async fn turn(&self, number: u32) -> Turn {
+        let engine = &self.engine;
+        let number = f64::from(number);
+        loop {
+            if engine.no_more.is_cancelled() {
+                return Turn::Over;
+            }
+            // Made before the look, so that a begin between look and wait is not missed.
+            let began = engine.began.notified();
+            let now = Instant::now();
+            let until = match engine.measured.get() {
+                Some(begin) if now >= *begin => {
+                    let since = (now - *begin).as_secs_f64();
+                    if since >= engine.timeline.length() {
+                        return Turn::Over;
+                    }
+                    match engine.timeline.next_over(number, since) {
+                        Some(at) if at <= since => return Turn::Go,
+                        Some(at) => Some(*begin + Duration::from_secs_f64(at)),
+                        None => return Turn::Over,
+                    }
+                }
+                begin => {
+                    if self.warms_up() && number < self.warm_users {
+                        return Turn::Go;
+                    }
+                    begin.copied()
+                }
+            };
+            tokio::select! {
+                () = engine.no_more.cancelled() => return Turn::Over,
+                () = began => {}
+                () = sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Whether a request now would still belong to the warm-up.
+    fn warms_up(&self) -> bool {
+        match self.warm_up {
+            None => false,
+            Some(WarmUp {
+                length: WarmUpLength::Requests(most),
+                ..
+            }) => self.warmed.load(Ordering::Relaxed) < most,
+            Some(WarmUp {
+                length: WarmUpLength::For(span),
+                hand_over: HandOver::Drained,
+            }) => self.engine.start.elapsed() < span,
+            Some(_) => true,
+        }
+    }
+
+    /// One turn of a user: ask, wait, think.
+    pub(super) async fn ask(&self, user: &mut User) {
+        let engine = &self.engine;
+        let begun = Instant::now();
+        if engine.measured_for(begun).is_none() {
+            self.warmed.fetch_add(1, Ordering::Relaxed);
+        }
+        let (request, order) = engine.mix.next(&mut user.asker, None);
+        let mut lane = match (user.lane.take(), self.connections) {
+            (Some(lane), _) => lane,
+            (None, Connections::Shared) => self
+                .idle
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .pop()
+                .unwrap_or_else(|| Lane::new(self.dialer.clone())),
+            (None, Connections::PerUser | Connections::Fresh) => Lane::new(self.dialer.clone()),
+        };
+        loop {
+            let Some(done) = engine.ask(&mut lane, order.clone(), request).await else {
+                return;
+            };
+            let limited = done.class.is_some_and(|class| class.is_throttled());
+            if limited && engine.throttled == Throttled::Retry && !engine.no_more.is_cancelled() {
+                let wait = done
+                    .retry_after
+                    .unwrap_or(Duration::from_secs(1))
+                    .min(LONGEST_WAIT);
+                self.rest(wait).await;
+                continue;
+            }
+            let good = done.class.is_none();
+            Mix::answered(&mut user.asker, done.text.filter(|_| good));
+            break;
+        }
+        match self.connections {
+            Connections::PerUser => user.lane = Some(lane),
+            Connections::Shared => self
+                .idle
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push(lane),
+            Connections::Fresh => {}
+        }
+        if let Some(think) = &self.think {
+            let millis = draw(think, &mut user.random).max(0.0);
+            let wait = Duration::from_secs_f64(millis / 1e3);
+            let began = Instant::now();
+            self.rest(wait).await;
+            let place = engine.place(request, begun);
+            engine.books.shard().thought(place, began.elapsed());
+        }
+    }
+
+    /// Waits, but not beyond the run.
+    async fn rest(&self, span: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(span) => {}
+            () = self.engine.no_more.cancelled() => {}
+        }
+    }
+
+    /// The life of a user, from turn to turn.
+    pub(super) async fn live(&self, number: u32) {
+        let mut user = self.user(number);
+        while self.turn(user.number).await == Turn::Go {
+            self.ask(&mut user).await;
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
+    }
+}
