@@ -14,7 +14,7 @@ use crate::conform::{self, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
 use crate::record::{Ended, Outcome, Record, Summary, TestResult};
-use crate::report::{Demands, Detail, Look, Reports, exit_code, write_terminal};
+use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, write_terminal};
 use crate::time::Scale;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -152,7 +152,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     if args.quiet && args.verbose {
         complaints.push(Complaint::new("--quiet and --verbose do not go together"));
     }
-    let wanted = reports::wanted(&args.report, &mut complaints);
+    let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
     let wanted = if args.dry_run { Vec::new() } else { wanted };
     let reports = reports::open(&wanted, &mut complaints);
     let (Some(subject), Some(reports), true) = (subject, reports, complaints.is_empty()) else {

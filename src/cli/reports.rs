@@ -6,10 +6,14 @@ use crate::profile::nearest;
 use crate::report::{Kind, Place, Reports};
 use std::io;
 
-/// The reports that were asked for.
-pub(super) fn wanted(typed: &[String], complaints: &mut Vec<Complaint>) -> Vec<(Kind, Place)> {
+/// The reports that were asked for, of the kinds that the command has.
+pub(super) fn wanted(
+    typed: &[String],
+    kinds: &[Kind],
+    complaints: &mut Vec<Complaint>,
+) -> Vec<(Kind, Place)> {
     let mut wanted: Vec<(Kind, Place)> = Vec::new();
-    let kinds = Kind::ALL.map(Kind::as_str);
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     for text in typed {
         let Some((kind, path)) = text.split_once('=').filter(|(_, path)| !path.is_empty()) else {
             let complaint = Complaint::value("--report", text, "KIND=PATH");
@@ -20,10 +24,15 @@ pub(super) fn wanted(typed: &[String], complaints: &mut Vec<Complaint>) -> Vec<(
         match Kind::parse(kind) {
             None => {
                 let complaint = Complaint::new(format!("--report: unknown kind `{kind}`"));
-                complaints.push(complaint.help(match nearest(kind, kinds) {
+                complaints.push(complaint.help(match nearest(kind, kinds.iter().copied()) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
                     None => format!("known kinds: {}", kinds.join(", ")),
                 }));
+            }
+            Some(known) if !kinds.contains(&known.as_str()) => {
+                let complaint =
+                    Complaint::new(format!("--report: this command has no {kind} report"));
+                complaints.push(complaint.help(format!("its kinds: {}", kinds.join(", "))));
             }
             Some(_) if wanted.iter().any(|(_, other)| *other == place) => {
                 complaints.push(Complaint::new(format!(

@@ -10,7 +10,7 @@ use crate::case::Catalogue;
 use crate::conform::matches;
 use crate::profile::nearest;
 use crate::record::Record;
-use crate::report::{Demands, Detail, Look, Reports, exit_code, write_matrix};
+use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, write_matrix};
 use crate::selftest::{self, Options, Trial};
 use std::io;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     trials.retain(|trial| {
         (args.only.is_empty() || any(&args.only, trial)) && !any(&args.skip, trial)
     });
-    let wanted = reports::wanted(&args.report, &mut complaints);
+    let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
     let reports = reports::open(&wanted, &mut complaints);
     let (Some(reports), true) = (reports, complaints.is_empty()) else {
         return Err(complaints);

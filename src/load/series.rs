@@ -1,5 +1,6 @@
 //! The run over time: a cell a second, and wider cells where a run is long, so that memory stays flat.
 
+use crate::record::heat_bucket;
 use crate::record::load::Series;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -148,13 +149,12 @@ impl Sparse {
         })
     }
 
-    /// Four buckets a doubling, for a heat map: the bucket's number is four times the binary logarithm of the
-    /// microseconds.
+    /// As a heat map has it.
     fn coarse(&self) -> BTreeMap<u16, u64> {
         let mut coarse = BTreeMap::new();
         for (bucket, count) in &self.0 {
-            let bucket = (f64::from(*bucket) / PER_DOUBLE * 4.0).floor() as u16;
-            *coarse.entry(bucket).or_default() += u64::from(*count);
+            let micros = (f64::from(*bucket) / PER_DOUBLE).exp2() as u64;
+            *coarse.entry(heat_bucket(micros)).or_default() += u64::from(*count);
         }
         coarse
     }

@@ -22,6 +22,22 @@ const DIGITS: u8 = 3;
 const HIGHEST: u64 = 3_600_000_000;
 
 impl Distribution {
+    /// Significant digits of a value.
+    pub const DIGITS: u8 = DIGITS;
+
+    /// The least value that is told from nothing, and the largest: an hour in microseconds.
+    pub const RANGE: (u64, u64) = (1, HIGHEST);
+
+    /// The quantiles that reports show, by their names there.
+    pub const QUANTILES: [(&str, f64); 6] = [
+        ("p50", 0.5),
+        ("p75", 0.75),
+        ("p90", 0.9),
+        ("p95", 0.95),
+        ("p99", 0.99),
+        ("p99_9", 0.999),
+    ];
+
     /// No samples yet.
     pub fn new(unit: &'static str) -> Distribution {
         Distribution {
@@ -80,6 +96,14 @@ impl Distribution {
     /// The unit of its values.
     pub fn unit(&self) -> &'static str {
         self.unit
+    }
+
+    /// The unit of its values inside: `us` where the outer one is of time.
+    pub fn inner_unit(&self) -> &'static str {
+        match self.unit {
+            "ms" | "s" => "us",
+            unit => unit,
+        }
     }
 
     /// How many inner units make one outer unit.

@@ -12,7 +12,8 @@ macro_rules! classes {
         /// Why an answer is no success. The list is closed; the first cause of an answer wins.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ErrorClass {
-            $(#[doc = $says] $variant,)*
+            // As code: `[DONE]` would be a link otherwise.
+            $(#[doc = concat!("`` ", $says, " ``")] $variant,)*
             /// A documented error, under its code.
             Code(ErrorCode),
         }
@@ -161,6 +162,10 @@ pub struct Part {
     pub figures: Figures,
     /// How long the part is.
     pub span: Duration,
+    /// In flight over it, where that was counted: mean and most.
+    pub in_flight: Option<(f64, u64)>,
+    /// Calls of the model, where they were counted apart: of a request of the mix, over the whole run.
+    pub completions: Option<u64>,
 }
 
 /// Counts of a part of a run.
@@ -355,7 +360,7 @@ pub struct Series {
     pub icl_p99_ms: Vec<Option<f64>>,
     /// Lateness of arrivals at p99, ms.
     pub lag_p99_ms: Vec<Option<f64>>,
-    /// Time to first token as counts by power-of-two-and-a-half buckets, for a heat map: bucket to count.
+    /// Time to first token for a heat map: [`heat_bucket`](super::heat_bucket) to count.
     pub ttft_heat: Vec<BTreeMap<u16, u64>>,
 }
 
@@ -469,6 +474,8 @@ pub struct ScenarioFacts {
     pub engine: &'static str,
     /// The scenario with all its defaults.
     pub resolved: serde_json::Value,
+    /// A gap over it counts as a stall.
+    pub stall: Duration,
 }
 
 /// Where it ran.
@@ -484,6 +491,10 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Which shard of how many.
     pub shard: (usize, usize),
+    /// How far this clock is from that of the other shards, in ms, where it is known.
+    pub clock_skew_ms: Option<f64>,
+    /// No shard is missing.
+    pub complete: bool,
 }
 
 /// Lengths of the windows.

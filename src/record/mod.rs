@@ -4,12 +4,15 @@
 //! Everything in here has been scrubbed of keys: a report gets nothing else.
 
 mod evidence;
+mod heat;
 mod histogram;
 pub mod load;
 mod outcome;
+mod ratios;
 mod run;
 
 pub use evidence::Evidence;
+pub use heat::{heat_bucket, heat_floor_ms};
 pub use histogram::Distribution;
 pub use outcome::{Outcome, judged};
 pub use run::{Ended, Event, Record, Summary, TestResult};

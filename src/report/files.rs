@@ -3,6 +3,7 @@
 
 use super::{Demands, Kind};
 use crate::record::Record;
+use crate::record::load::LoadRecord;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -107,17 +108,35 @@ impl Reports {
     /// # Errors
     /// Every one that could not be written. A standard output that was closed is none.
     pub fn write(
-        mut self,
+        self,
         record: &Record,
         demands: Demands,
         stdout: &mut dyn Write,
     ) -> Result<(), Vec<Unwritable>> {
+        self.write_each(stdout, |kind, bytes| kind.write(record, demands, bytes))
+    }
+
+    /// The same for the record of a load run.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_load(
+        self,
+        record: &LoadRecord,
+        stdout: &mut dyn Write,
+    ) -> Result<(), Vec<Unwritable>> {
+        self.write_each(stdout, |kind, bytes| kind.write_load(record, bytes))
+    }
+
+    fn write_each(
+        mut self,
+        stdout: &mut dyn Write,
+        write: impl Fn(Kind, &mut Vec<u8>) -> io::Result<()>,
+    ) -> Result<(), Vec<Unwritable>> {
         let mut unwritable = Vec::new();
         for (kind, path, open) in self.open.drain(..) {
             let mut bytes = Vec::new();
-            let written = kind
-                .write(record, demands, &mut bytes)
-                .and_then(|()| open.finish(&bytes, stdout));
+            let written = write(kind, &mut bytes).and_then(|()| open.finish(&bytes, stdout));
             if let Err(why) = written {
                 unwritable.push(Unwritable { kind, path, why });
             }

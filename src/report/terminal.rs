@@ -32,10 +32,10 @@ pub struct Look {
 }
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const FAINT: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 const MARK: Style = Style::new().invert();
 
 /// The column where text begins, below a result's first line.

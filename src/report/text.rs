@@ -33,7 +33,8 @@ pub fn block(text: &str) -> String {
         .join("\n")
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether a character could forge what a terminal shows.
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -51,6 +51,8 @@ const WRONG: &[&[&str]] = &[
         "json=.",
         "--report",
         "junit=no/such/folder.xml",
+        "--report",
+        "csv=report.csv",
     ],
     &[
         "conform",

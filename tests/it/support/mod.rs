@@ -2,6 +2,7 @@
 //! stands in it.
 
 pub(crate) mod bent;
+pub(crate) mod load_record;
 pub(crate) mod record;
 pub(crate) mod server;
 

@@ -10,7 +10,7 @@ use clawcheck::wire::{
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-const KEY: &str = "clawbite_sk_0123456789abcdef";
+pub(crate) const KEY: &str = "clawbite_sk_0123456789abcdef";
 
 /// A result without checks.
 pub(crate) fn result(id: &str, requirement: RequirementId, outcome: Outcome) -> TestResult {
@@ -177,7 +177,7 @@ fn failed(
     }
 }
 
-fn exchange(status: u16, media_type: &str, body: &[u8], end: End) -> Exchange {
+pub(crate) fn exchange(status: u16, media_type: &str, body: &[u8], end: End) -> Exchange {
     let now = Instant::now();
     let mut headers = Headers::new();
     headers.push("Content-Type", media_type);

@@ -1,0 +1,29 @@
+//! Reports of a load run: a [`LoadRecord`] becomes a format. What it amounts to is [`Verdict`]'s to say, in one place
+//! for all of them.
+
+mod csv;
+mod exit;
+mod html;
+mod json;
+mod junit;
+mod md;
+mod terminal;
+mod words;
+
+pub use exit::{Verdict, exit_code};
+pub use terminal::write as write_terminal;
+
+use super::Kind;
+use crate::record::load::LoadRecord;
+use std::io::{self, Write};
+
+/// Writes a record in a format.
+pub(super) fn write(kind: Kind, record: &LoadRecord, out: &mut dyn Write) -> io::Result<()> {
+    match kind {
+        Kind::Json => json::write(record, out),
+        Kind::Junit => junit::write(record, out),
+        Kind::Html => html::write(record, out),
+        Kind::Md => md::write(record, out),
+        Kind::Csv => csv::write(record, out),
+    }
+}
