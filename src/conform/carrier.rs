@@ -171,11 +171,18 @@ impl<'a> Carrier<'a> {
     /// One request on a connection of its own, read to its end.
     async fn exchange(&self, ask: &Ask) -> Exchange {
         self.learn_key(ask);
-        let deadline = self.answer_deadline(ask);
+        let mut deadline = self.answer_deadline(ask);
+        // What is written slowly on purpose must not use up the target's time: on a busy machine a thousand pieces
+        // take many seconds, and none of them is the target's.
+        let paced = matches!(ask.pieces, Pieces::Every { .. } | Pieces::At { .. });
+        let writing = Deadline::after(deadline.left() * if paced { 5 } else { 1 });
         let flight = self
             .transport_for(ask)
-            .start(ask.request.clone(), ask.pieces.clone(), beyond(deadline))
+            .start(ask.request.clone(), ask.pieces.clone(), beyond(writing))
             .await;
+        if paced {
+            deadline = self.answer_deadline(ask);
+        }
         let exchange = self.read(flight, ask.mode, deadline).await.0;
         if exchange.head.is_none() && exchange.end == End::TimedOut {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
