@@ -3,6 +3,7 @@
 //! A word that three deviations need belongs here; what one needs is a closure beside it. None of them knows a rule.
 
 mod bodies;
+mod connections;
 mod refusals;
 mod sockets;
 mod streams;
@@ -24,6 +25,11 @@ pub(super) use refusals::{answered, forgives, refuses, rewords, swaps};
 pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
 pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
 pub(super) use when::{When, always, body, messages};
+
+pub(super) use bodies::{HTML, error_of, page};
+pub(super) use connections::{Last, PerConnection};
+pub(super) use refusals::{apologises, denies, streamed};
+pub(super) use sockets::{answers_of, field_added, head_and_body, length_as};
 
 /// A verdict of a guard.
 pub(super) type Verdict = Result<(), Refusal>;
