@@ -3,10 +3,10 @@
 use super::cost;
 use crate::case::header::CodeCase;
 use crate::case::{Bench, Delivery, Inconclusive, Verdict};
-use crate::contract::{ErrorCode, FAULT_2, FAULT_4};
+use crate::contract::{ErrorCode, FAULT_2, FAULT_4, timeout};
 use crate::judge::{Check, Mode, NO_CODE, rules};
 use crate::profile::Fixture;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// FAULT-2: the upstream time-out.
 pub(super) const TIMEOUT: CodeCase = CodeCase {
@@ -31,11 +31,39 @@ async fn timed_out(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         .plain()
         .bot(bench.profile, Fixture::BotSlow, bot)
         .provoking(&[504]);
-    let delivery = bench.send(ask).await?;
+    let mut delivery = bench.send(ask.clone()).await?;
+    for _ in 0..2 {
+        let Some(seen) = doubtful(bench, &delivery) else {
+            break;
+        };
+        let again = bench.send(ask.clone()).await?;
+        if until_504(&again).is_some_and(|other| other < seen) {
+            delivery = again;
+        }
+    }
     Ok(match bench.mode {
         Mode::Json => in_json(bench, &delivery),
         Mode::Stream => in_stream(bench, &delivery),
     })
+}
+
+/// From the request to the head of its 504.
+fn until_504(delivery: &Delivery) -> Option<Duration> {
+    let exchange = &delivery.exchange;
+    let head = exchange.head.as_ref().filter(|head| head.status == 504)?;
+    let from = exchange.sent_at.unwrap_or(exchange.started);
+    Some(head.at.saturating_duration_since(from))
+}
+
+/// That time, where a busy machine could have made one that is far too short look long enough: on a fast clock the
+/// bound is fractions of a second. No machine makes a time-out come early, so the shortest of several times counts.
+fn doubtful(bench: &Bench<'_>, delivery: &Delivery) -> Option<Duration> {
+    let scale = bench.profile.target.time_scale;
+    let seen = until_504(delivery)?;
+    let without_slack = seen.saturating_sub(Duration::from_secs_f64(timeout::SLACK_S));
+    let bound = timeout::FAIL_BELOW_S..0.98 * timeout::DOCUMENTED_S;
+    let early = bound.contains(&scale.of(seen)) && scale.of(without_slack) < bound.start;
+    early.then_some(seen)
 }
 
 fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {

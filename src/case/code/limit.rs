@@ -87,12 +87,13 @@ async fn rate(
         return Err(hint);
     }
     let mut with = "bodies that are 400";
+    let mut before = Vec::new();
     if !answers
         .iter()
         .any(|delivery| delivery.status() == Some(429))
     {
         with = "valid bodies";
-        answers = fire(bench, plain, burst).await;
+        before = std::mem::replace(&mut answers, fire(bench, plain, burst).await);
     }
     let mut verdict = Verdict::default().observing(name, format!("provoked by {with}"));
     let refused: Vec<&Delivery> = answers
@@ -100,7 +101,7 @@ async fn rate(
         .filter(|delivery| delivery.status() == Some(429))
         .collect();
     if refused.is_empty() {
-        if let Some(why) = shut_out(&answers) {
+        if let Some(why) = shut_out(&before, &answers) {
             return Err(why);
         }
         let shown = answers.last().cloned();
@@ -135,14 +136,15 @@ fn foreign_bot(delivery: &Delivery) -> Option<Inconclusive> {
     })
 }
 
-/// Every answer refuses the fixture itself: a gap of the profile, which says nothing of limits.
-fn shut_out(answers: &[Delivery]) -> Option<Inconclusive> {
+/// Every answer refuses the fixture itself: a gap of the profile, which says nothing of limits. Not so where the burst
+/// before began with other answers and came to this one: then the fixture was let in at first, and this is what its
+/// limit looks like.
+fn shut_out(before: &[Delivery], answers: &[Delivery]) -> Option<Inconclusive> {
     let first = answers.first()?;
-    let all = answers.iter().all(|delivery| {
-        delivery.status() == first.status()
-            && matches!(delivery.status(), None | Some(401 | 403 | 404))
-    });
-    all.then(|| {
+    let alike = |delivery: &Delivery| delivery.status() == first.status();
+    let all = answers.iter().all(alike) && matches!(first.status(), None | Some(401 | 403 | 404));
+    let turned = before.iter().any(alike) && !before.iter().all(alike);
+    (all && !turned).then(|| {
         Inconclusive::new(format!(
             "every request of the burst got: {}; is the fixture right?",
             first.answer().summary()

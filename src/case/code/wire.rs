@@ -285,7 +285,7 @@ pub(super) const PIECES: CodeCase = CodeCase {
     in_stream: None,
     also: &[],
     why: "Networks cut requests where they like; a server that reads once reads half.",
-    sends: "the plain valid request cut at every line end, between head and body and inside escapes and characters of its body (JSON), or byte by byte and chunked (stream); a request that is 404 byte by byte; one that is 400 in chunks, cut between their sizes and their data",
+    sends: "the plain valid request cut at every line end, between head and body, inside escapes and characters of its body, and around its first and last byte (JSON), or byte by byte and chunked (stream); a request that is 404 byte by byte; one that is 400 in chunks, cut between their sizes and their data",
     expects: "the same answers as in one piece",
     modes: &[Mode::Json, Mode::Stream],
     needs: &[],
@@ -394,7 +394,10 @@ fn cut_up(bench: &Bench<'_>, ask: Ask) -> Ask {
         let after_line_end = previous == b'\n';
         let inside_escape = at > head && previous == b'\\';
         let inside_character = at > head && (0x80..0xC0).contains(&byte);
-        if inside_line_end || after_line_end || at == head || inside_escape || inside_character {
+        // The body's first and last byte alone, too: what reads in blocks loses one of them.
+        let lonely = at == head + 1 || at + 1 == bytes.len();
+        let in_body = lonely || inside_escape || inside_character;
+        if inside_line_end || after_line_end || at == head || in_body {
             cuts.push(at);
         }
     }

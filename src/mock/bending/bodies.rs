@@ -1,9 +1,12 @@
 //! JSON bodies and their heads.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, header};
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::contract::ErrorCode;
 use crate::mock::answer::{Head, Payload};
 use crate::mock::request::Asked;
 
@@ -123,4 +126,53 @@ pub(in crate::mock) fn take(json: &mut Value, pointer: &str) -> Value {
                 .shift_remove(name)
         })
         .unwrap_or(Value::Null)
+}
+
+/// A page that a proxy shows to people.
+pub(in crate::mock) const HTML: &str = "<!doctype html>\n<html><head><title>Error</title></head>\n<body><h1>Something went wrong</h1></body></html>\n";
+
+/// Changes the JSON of every error with that code.
+pub(in crate::mock) fn error_of(
+    code: ErrorCode,
+    when: impl Into<When>,
+    change: impl Fn(&mut Value) + Send + Sync + 'static,
+) -> Seam {
+    error_json(when, move |_, body| {
+        if body["error"]["code"] == code.as_str() {
+            change(body);
+        }
+    })
+}
+
+/// Sends this, with that content type, for the JSON of every error with that code. The condition has to tell it from
+/// other errors of its status.
+pub(in crate::mock) fn page(
+    code: ErrorCode,
+    when: impl Into<When>,
+    media: &'static str,
+    text: impl Fn(String) -> String + Send + Sync + 'static,
+) -> [Seam; 2] {
+    let when = Arc::new(when.into());
+    let also = Arc::clone(&when);
+    [
+        error_bytes(
+            move |asked: &Asked| when.holds(asked),
+            move |_, body| {
+                let code = format!("\"code\":\"{code}\"");
+                if body.contains(&code) {
+                    text(body).into_bytes()
+                } else {
+                    body.into_bytes()
+                }
+            },
+        ),
+        head(
+            move |asked: &Asked| also.holds(asked),
+            move |_, head| {
+                if head.status == code.status() {
+                    media_type(head, media);
+                }
+            },
+        ),
+    ]
 }

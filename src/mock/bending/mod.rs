@@ -3,10 +3,12 @@
 //! A word that three deviations need belongs here; what one needs is a closure beside it. None of them knows a rule.
 
 mod bodies;
+mod connections;
 mod readings;
 mod refusals;
 mod sockets;
 mod streams;
+mod turned;
 mod when;
 
 use std::sync::Arc;
@@ -19,8 +21,10 @@ use super::socket::Tap;
 use super::stream::{Event, Pacing};
 
 pub(super) use bodies::{
-    body_bytes, error_bytes, error_json, media_type, ok_head, put, reply_bytes, reply_json, take,
+    HTML, body_bytes, error_bytes, error_json, error_of, media_type, ok_head, page, put,
+    reply_bytes, reply_json, take,
 };
+pub(super) use connections::{Last, PerConnection};
 pub(super) use readings::{
     a_message, answers_as, overlooks, reads_as, reads_messages_as, refuses_in_stream, text,
 };
@@ -28,10 +32,14 @@ pub(super) use refusals::{
     answered, forgives, recodes, redirects, refuses, refuses_by, restatus, rewords, swaps,
     told_in_stream,
 };
-pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
+pub(super) use sockets::{
+    Heads, Piece, answers_of, close, field_added, head_and_body, length_as, send, stream_pieces,
+    whole_answers,
+};
 pub(super) use streams::{
     At, chunk_at, chunk_bytes, chunks, done_bytes, each_chunk, inserts, raw, stream_events, text_of,
 };
+pub(super) use turned::{apologises, denies, streamed};
 pub(super) use when::{When, always, body, messages};
 
 /// A verdict of a guard.

@@ -69,6 +69,51 @@ pub(in crate::mock) fn stream_pieces(
     })
 }
 
+/// The same, for the answers with that status only.
+pub(in crate::mock) fn answers_of(
+    status: u16,
+    when: impl Into<When>,
+    change: impl Fn(&Asked, Vec<u8>) -> Vec<Outgoing> + Send + Sync + 'static,
+) -> Seam {
+    let line = format!("HTTP/1.1 {status} ");
+    whole_answers(when, move |asked, bytes| {
+        if bytes.starts_with(line.as_bytes()) {
+            change(asked, bytes)
+        } else {
+            vec![send(bytes)]
+        }
+    })
+}
+
+/// An answer's head, with its empty line, and its body.
+pub(in crate::mock) fn head_and_body(answer: &[u8]) -> (&[u8], &[u8]) {
+    let head = find(answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    answer.split_at(head)
+}
+
+/// The answer with one more field line, at the end of its head.
+pub(in crate::mock) fn field_added(answer: &[u8], line: &str) -> Vec<u8> {
+    let (head, body) = head_and_body(answer);
+    let head = head.strip_suffix(b"\r\n").unwrap_or(head);
+    [head, line.as_bytes(), b"\r\n\r\n", body].concat()
+}
+
+/// The answer with another value of `Content-Length`.
+pub(in crate::mock) fn length_as(answer: &[u8], value: impl Fn(usize) -> String) -> Vec<u8> {
+    let (head, body) = head_and_body(answer);
+    let mut bytes = Vec::new();
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        if line.to_ascii_lowercase().starts_with(b"content-length:") {
+            bytes
+                .extend_from_slice(format!("content-length: {}\r\n", value(body.len())).as_bytes());
+        } else {
+            bytes.extend_from_slice(line);
+        }
+    }
+    bytes.extend_from_slice(body);
+    bytes
+}
+
 type OnWhole = dyn Fn(&Asked, Vec<u8>) -> Vec<Outgoing> + Send + Sync;
 type OnPiece = dyn Fn(&Asked, Piece, Vec<u8>) -> Vec<Outgoing> + Send + Sync;
 
@@ -166,6 +211,8 @@ pub(in crate::mock) struct Arrived {
     pub(in crate::mock) bytes: Vec<u8>,
     /// How many reads they came in, up to the end of the head.
     pub(in crate::mock) head_reads: usize,
+    /// Where each read but the first began, as offsets of `bytes`.
+    pub(in crate::mock) cuts: Vec<usize>,
     answered: bool,
 }
 
@@ -219,6 +266,9 @@ impl Tap for Listener {
             }
             if find(&arrived.bytes, b"\r\n\r\n").is_none() {
                 arrived.head_reads += 1;
+            }
+            if !arrived.bytes.is_empty() && arrived.cuts.len() < KEPT {
+                arrived.cuts.push(arrived.bytes.len());
             }
             let room = KEPT.saturating_sub(arrived.bytes.len());
             arrived
