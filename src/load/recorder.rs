@@ -366,12 +366,10 @@ impl Books {
         }
     }
 
-    /// All of them as one.
-    pub(super) fn merged(self) -> Merged {
+    /// All of them as one; the books are empty afterwards.
+    pub(super) fn take(&self) -> Merged {
         let mut merged = Merged::default();
-        for shard in self.shards {
-            merged.take(shard.into_inner().unwrap_or_else(PoisonError::into_inner));
-        }
+        self.each(|shard| merged.take(std::mem::take(shard)));
         merged
     }
 }

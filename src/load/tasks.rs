@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 /// Runs all users to the end of the run.
 pub(super) async fn drive(users: &Arc<Users>) {
     let mut tasks = JoinSet::new();
-    for number in 0..users.most {
+    for number in 0..users.ours() {
         let users = Arc::clone(users);
         tasks.spawn(async move { users.live(number).await });
     }

@@ -84,11 +84,13 @@ impl<'r> Evidence<'r> {
                     Stat::Stddev => distribution.stddev(),
                     Stat::Min => distribution.min(),
                     Stat::Max => distribution.max(),
-                    Stat::P50 | Stat::P75 | Stat::P90 | Stat::P95 | Stat::P99 | Stat::P99_9 => {
-                        stat.quantile().and_then(|share| distribution.quantile(share))
-                    }
+                    Stat::P50 | Stat::P75 | Stat::P90 | Stat::P95 | Stat::P99 | Stat::P99_9 => stat
+                        .quantile()
+                        .and_then(|share| distribution.quantile(share)),
                 }?;
-                let interval = stat.quantile().and_then(|share| distribution.interval(share));
+                let interval = stat
+                    .quantile()
+                    .and_then(|share| distribution.interval(share));
                 Some((value, interval))
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Users {
     pub(super) warm_users: f64,
     /// Requests of the warm-up so far.
     pub(super) warmed: AtomicU64,
+    /// This shard of so many: every n-th user is ours.
+    pub(super) shard: (usize, usize),
     /// Connections that nobody uses right now, where users share them.
     pub(super) idle: std::sync::Mutex<Vec<Lane>>,
 }
@@ -49,7 +51,19 @@ pub(super) enum Turn {
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Users {
-    pub(super) fn user(&self, number: u32) -> User {
+    /// How many users this shard has.
+    pub(super) fn ours(&self) -> u32 {
+        let (index, of) = self.shard;
+        let of = u32::try_from(of.max(1)).unwrap_or(u32::MAX);
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        (self.most + of - 1).saturating_sub(index) / of
+    }
+
+    /// The user of that number among ours.
+    pub(super) fn user(&self, nth: u32) -> User {
+        let (index, of) = self.shard;
+        let number = u64::from(nth) * of.max(1) as u64 + index as u64;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
         User {
             number,
             lane: None,
@@ -59,9 +73,9 @@ impl Users {
     }
 
     /// Waits until it is this user's turn.
-    pub(super) async fn turn(&self, number: u32) -> Turn {
+    pub(super) async fn turn(&self, user: &User) -> Turn {
         let engine = &self.engine;
-        let number = f64::from(number);
+        let number = f64::from(user.number);
         loop {
             if engine.no_more.is_cancelled() {
                 return Turn::Over;
@@ -175,9 +189,9 @@ impl Users {
     }
 
     /// The life of a user, from turn to turn.
-    pub(super) async fn live(&self, number: u32) {
-        let mut user = self.user(number);
-        while self.turn(user.number).await == Turn::Go {
+    pub(super) async fn live(&self, nth: u32) {
+        let mut user = self.user(nth);
+        while self.turn(&user).await == Turn::Go {
             self.ask(&mut user).await;
         }
     }
