@@ -298,6 +298,11 @@ async fn profile(subject: &Subject) -> Result<(Profile, Option<Mock>), Failure> 
         time_scale: Scale::new(INSIDE_SCALE).expect("a positive number"),
         ..MockConfig::default()
     };
+    inside(config).await
+}
+
+/// Starts a mock in this process; its profile, and the mock.
+pub(super) async fn inside(config: MockConfig) -> Result<(Profile, Option<Mock>), Failure> {
     let mock = Mock::start(config).await.map_err(|error| {
         Failure::Unable(Complaint::new(format!(
             "the built-in mock can't start: {error}"

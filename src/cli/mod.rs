@@ -6,6 +6,7 @@ mod conform;
 mod explain;
 mod known_failures;
 mod list;
+mod load;
 mod mock;
 mod outlet;
 mod quantity;
@@ -42,6 +43,8 @@ Exit codes:
 enum Command {
     /// Replay every documented case against a deployment and report what breaks the contract.
     Conform(conform::Args),
+    /// Put a deployment under load, judge every answer, and report latency, throughput and errors.
+    Load(load::Args),
     /// Serve the reference implementation of the API.
     Mock(mock::Args),
     /// Run the suite against every server that is known to be wrong, and against those that only look it.
@@ -83,6 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Conform(args) => conform::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Selftest(args) => selftest::run(&args),
         Command::List(args) => list::run(&args),

@@ -14,6 +14,7 @@ mod figure;
 mod gaps;
 mod goose;
 mod ids;
+mod inside;
 mod lane;
 mod mix;
 mod outcome;
@@ -33,6 +34,7 @@ mod validity;
 mod verdict;
 
 pub use figure::{Figure, Kept, Metric, Scalar, Stat, Takes};
+pub use inside::mock_config;
 pub use mix::Unfit;
 pub use rule::{Op, Rule};
 pub use run::{Driver, Options, SetupError, Snapshot, run};
