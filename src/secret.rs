@@ -101,7 +101,7 @@ impl Scrubber {
             }
             let mut next = Vec::with_capacity(out.len());
             let mut rest = out.as_slice();
-            while let Some(at) = find(rest, needle) {
+            while let Some(at) = memchr::memmem::find(rest, needle) {
                 next.extend_from_slice(&rest[..at]);
                 next.extend_from_slice(replacement.as_bytes());
                 rest = &rest[at + needle.len()..];
@@ -125,19 +125,6 @@ impl fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Scrubber({} secrets)", self.needles.len())
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|b| *b == first) {
-        let at = from + at;
-        if haystack[at..].starts_with(needle) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
 }
 
 #[cfg(test)]

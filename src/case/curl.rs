@@ -155,13 +155,12 @@ fn double(text: &str) -> String {
 
 fn long_run(body: &[u8]) -> Option<(usize, usize)> {
     let mut start = 0;
-    for at in 1..=body.len() {
-        if at == body.len() || body[at] != body[start] {
-            if at - start >= LONG_RUN {
-                return Some((start, at));
-            }
-            start = at;
+    for run in body.chunk_by(|a, b| a == b) {
+        let end = start + run.len();
+        if run.len() >= LONG_RUN {
+            return Some((start, end));
         }
+        start = end;
     }
     None
 }

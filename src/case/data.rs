@@ -569,8 +569,9 @@ fn pad_at(body: &mut Vec<u8>, size: usize, place: PadAt) {
             PadAt::Inside => 1,
             PadAt::End => body.len(),
         };
-        let spaces = vec![b' '; size - body.len()];
-        body.splice(at..at, spaces);
+        let rest = body.split_off(at);
+        body.resize(size - rest.len(), b' ');
+        body.extend_from_slice(&rest);
     }
 }
 

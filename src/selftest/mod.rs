@@ -263,6 +263,9 @@ impl Found {
         let ids = |results: Vec<&TestResult>| -> Vec<String> {
             results.iter().map(|result| result.id.clone()).collect()
         };
+        let own = ids(of(Outcome::Fail).filter(mine).collect());
+        // A case in its other mode has failed for the same cause, under the requirement that is about modes.
+        let twin = |result: &&TestResult| own.iter().any(|id| case_of(id) == case_of(&result.id));
         Found {
             unable: None,
             ended: match &record.ended {
@@ -270,14 +273,19 @@ impl Found {
                 Ended::Pointless(why) | Ended::Untestable(why) => Some(why.clone()),
                 Ended::Interrupted | Ended::FailFast => Some("the run was ended".to_owned()),
             },
-            own: ids(of(Outcome::Fail).filter(mine).collect()),
             beside: of(Outcome::Fail)
-                .filter(|result| !mine(result))
+                .filter(|result| !mine(result) && !twin(result))
                 .map(|result| (result.id.clone(), result.requirement))
                 .collect(),
+            own,
             advised: ids(of(Outcome::Advice).filter(mine).collect()),
         }
     }
+}
+
+/// The case of a result, whatever its mode.
+fn case_of(id: &str) -> &str {
+    id.strip_suffix(".stream").unwrap_or(id)
 }
 
 fn listed(failures: &[(String, RequirementId)]) -> String {
