@@ -6,6 +6,7 @@ mod bodies;
 mod refusals;
 mod sockets;
 mod streams;
+mod texts;
 mod when;
 
 use std::sync::Arc;
@@ -18,11 +19,17 @@ use super::socket::Tap;
 use super::stream::{Event, Pacing};
 
 pub(super) use bodies::{
-    body_bytes, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
+    body_bytes, body_text, error_bytes, error_json, media_type, ok_head, reply_bytes, reply_json,
 };
-pub(super) use refusals::{answered, forgives, refuses, rewords, swaps};
-pub(super) use sockets::{Heads, Piece, close, send, stream_pieces, whole_answers};
-pub(super) use streams::{chunks, each_chunk, raw, stream_events, text_of};
+pub(super) use refusals::{answered, forgives, refuses, rewords, swaps, turned_away};
+pub(super) use sockets::{
+    Heads, Piece, as_chunk, chunk_data, close, head_and_body, heads, send, stream_pieces,
+    whole_answers, with_field, without,
+};
+pub(super) use streams::{
+    chunk_beside, chunk_text, chunks, each_chunk, framed, places, raw, stream_events, text_of,
+};
+pub(super) use texts::{escaped, numbers, strings};
 pub(super) use when::{When, always, body, messages};
 
 /// A verdict of a guard.
