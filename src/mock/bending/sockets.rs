@@ -92,6 +92,12 @@ struct Rewriter {
 }
 
 impl Rewriter {
+    /// The first bytes of the buffer, taken off it.
+    fn take(&mut self, end: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(end);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
     /// The next part of the buffer that is complete; none for a whole answer.
     fn next(&mut self, head_only: bool) -> Option<(Option<Piece>, Vec<u8>)> {
         if let Some(index) = self.chunk {
@@ -115,7 +121,7 @@ impl Rewriter {
                 self.chunk = Some(index + 1);
                 Piece::Chunk(index)
             };
-            return Some((Some(piece), self.buffer.drain(..end).collect()));
+            return Some((Some(piece), self.take(end)));
         }
         let head = find(&self.buffer, b"\r\n\r\n")? + 4;
         let text = String::from_utf8_lossy(&self.buffer[..head]).into_owned();
@@ -123,7 +129,7 @@ impl Rewriter {
             if !head_only {
                 self.chunk = Some(0);
             }
-            return Some((Some(Piece::Head), self.buffer.drain(..head).collect()));
+            return Some((Some(Piece::Head), self.take(head)));
         }
         let length = field(&text, "content-length").and_then(|length| length.parse().ok());
         let bodiless = head_only
@@ -135,7 +141,7 @@ impl Rewriter {
         if self.buffer.len() < end {
             return None;
         }
-        Some((None, self.buffer.drain(..end).collect()))
+        Some((None, self.take(end)))
     }
 }
 

@@ -266,14 +266,14 @@ pub(super) fn entries() -> Vec<Deviation> {
             })],
         ),
         leniency(
-            "chunk.of-300-kb",
+            "chunk.of-100-kb",
             [STREAM_7],
-            "One stream in four has a chunk of 300 KB.",
+            "One stream in six has a chunk of 100 KB.",
             &["chunk.large"],
             [stream_events(
-                |asked: &crate::mock::request::Asked| asked.serial.is_multiple_of(4),
+                |asked: &crate::mock::request::Asked| asked.serial.is_multiple_of(6),
                 |_, events| {
-                    let text = json!({ "content": "word ".repeat(60_000) });
+                    let text = json!({ "content": "word ".repeat(20_000) });
                     if let Some(chunk) = chunk_beside(events, text) {
                         let at = places(events).first().map_or(0, |first| first + 1);
                         events.insert(at, Event::Data(chunk.to_string()));

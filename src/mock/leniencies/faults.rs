@@ -52,6 +52,7 @@ pub(super) fn entries(fixtures: &Fixtures) -> Vec<Deviation> {
             "A stream whose agent times out begins with comments, and tells of the time-out in an error event.",
             &["fault.timeout-form"],
             timeout_in_stream(
+                When::bot(&fixtures.bots.slow),
                 "data: {\"error\":{\"code\":\"timeout\",\"message\":\"The agent did not answer.\"}}\n\n",
             ),
         ),
@@ -61,6 +62,7 @@ pub(super) fn entries(fixtures: &Fixtures) -> Vec<Deviation> {
             "A stream whose agent times out begins with comments, and tells of the time-out in an event named error, before [DONE].",
             &["fault.timeout-form"],
             timeout_in_stream(
+                When::bot(&fixtures.bots.slow),
                 "event: error\ndata: {\"error\":{\"code\":\"timeout\",\"message\":\"The agent did not answer.\"}}\n\ndata: [DONE]\n\n",
             ),
         ),
@@ -87,7 +89,7 @@ pub(super) fn entries(fixtures: &Fixtures) -> Vec<Deviation> {
 /// How many comments go out before the error.
 const COMMENTS: u32 = 10;
 
-fn timeout_in_stream(told: &'static str) -> [Seam; 3] {
+fn timeout_in_stream(slow: When, told: &'static str) -> [Seam; 3] {
     // The requests that are to wait, and how long.
     let waits: Arc<Mutex<HashMap<u64, Duration>>> = Arc::default();
     let wait_of = |waits: &Mutex<HashMap<u64, Duration>>, asked: &Asked| {
@@ -102,7 +104,7 @@ fn timeout_in_stream(told: &'static str) -> [Seam; 3] {
         decision(move |asked, decision| match decision {
             Decision::Refuse(refusal)
                 if refusal.code == ErrorCode::Timeout.as_str()
-                    && !refusal.after.is_zero()
+                    && slow.holds(asked)
                     && asked.mode == Mode::Stream =>
             {
                 noted

@@ -119,12 +119,12 @@ pub(super) fn entries() -> Vec<Deviation> {
         leniency(
             "reply.large-content",
             [REPLY_4],
-            "The content of one reply in five has 400 KB.",
+            "The content of one reply in ten has 150 KB.",
             &["reply.content"],
             [reply_json(
-                |asked: &Asked| asked.serial.is_multiple_of(5),
+                |asked: &Asked| asked.serial.is_multiple_of(10),
                 |_, reply| {
-                    reply["choices"][0]["message"]["content"] = "word ".repeat(80_000).into();
+                    reply["choices"][0]["message"]["content"] = "word ".repeat(30_000).into();
                 },
             )],
         ),
