@@ -121,10 +121,11 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
         let check = Check::violation(FAULT_4, "status", expected, answer.summary());
         return Verdict::of(vec![check], delivery);
     }
-    // What came long before: the head. It has to have been out while the upstream still had time.
+    // What came long before: the head. It has to have been out while the upstream still had time. Where it comes with
+    // the error nothing lies between the two; on a busy machine a scaled clock makes an early head look late.
     let until_head = head.at.saturating_duration_since(delivery.exchange.started);
     let until_error = at.saturating_duration_since(delivery.exchange.started);
-    let check = if until_head.as_secs_f64() < 0.5 * until_error.as_secs_f64() {
+    let check = if until_head.as_secs_f64() < 0.75 * until_error.as_secs_f64() {
         Check::advice(
             FAULT_4,
             "status",
