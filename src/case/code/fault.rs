@@ -31,12 +31,29 @@ async fn timed_out(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         .plain()
         .bot(bench.profile, Fixture::BotSlow, bot)
         .provoking(&[504]);
+    let delivery = bench.send(ask.clone()).await?;
+    if bench.mode == Mode::Json {
+        return Ok(in_json(bench, &delivery));
+    }
+    let verdict = in_stream(bench, &delivery);
+    let has_head_late = verdict
+        .checks
+        .iter()
+        .any(|check| check.is_finding() && check.actual == TOGETHER);
+    if !has_head_late || bench.profile.target.time_scale.seconds(1.0) > FAST {
+        return Ok(verdict);
+    }
+    // On a clock that is a hundred times as fast, a second in which this machine was busy is a minute and a half: what
+    // came long before then is read together with the error. Nobody is blamed for that who is not twice.
     let delivery = bench.send(ask).await?;
-    Ok(match bench.mode {
-        Mode::Json => in_json(bench, &delivery),
-        Mode::Stream => in_stream(bench, &delivery),
-    })
+    Ok(in_stream(bench, &delivery))
 }
+
+/// A clock on which a second of the target's takes less than this is a fast one.
+const FAST: Duration = Duration::from_millis(100);
+
+/// What is wrong with a head that does not come before its error.
+const TOGETHER: &str = "the head of the stream and the error in it, together at the time-out";
 
 fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
     let answer = delivery.answer();
@@ -133,12 +150,7 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
             "an error in the stream",
         )
     } else {
-        Check::violation(
-            FAULT_4,
-            "status",
-            expected,
-            "the head of the stream and the error in it, together at the time-out",
-        )
+        Check::violation(FAULT_4, "status", expected, TOGETHER)
     };
     Verdict::of(vec![check, time_check(bench, delivery, at)], delivery)
         .observing("fault.timeout_in_stream", "an error in the stream")
