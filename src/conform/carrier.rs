@@ -150,8 +150,25 @@ impl<'a> Carrier<'a> {
         }
     }
 
+    /// What sending takes because we send slowly: no target answers a request before it has it, and on a busy machine
+    /// every pause is a long one.
+    fn own_pauses(&self, ask: &Ask) -> Duration {
+        const LATE: Duration = Duration::from_millis(30);
+        let (pauses, pause) = match &ask.pieces {
+            Pieces::Every { size, pause } => {
+                let host = self.profile.target.host_header();
+                let length = crate::wire::serialized(&ask.request, &host).len();
+                (length / (*size).max(1), *pause)
+            }
+            Pieces::At { cuts, pause } => (cuts.len(), *pause),
+            Pieces::AfterHead { wait } => (1, *wait),
+            Pieces::Whole | Pieces::OnlyFirst(_) => return Duration::ZERO,
+        };
+        (pause + LATE).saturating_mul(u32::try_from(pauses).unwrap_or(u32::MAX))
+    }
+
     fn answer_deadline(&self, ask: &Ask) -> Deadline {
-        let whole = self.profile.target.timeout();
+        let whole = self.profile.target.timeout() + self.own_pauses(ask);
         if ask.provokes.contains(&504) {
             // FAULT-2 allows up to 260 s of the target's clock, and some slack.
             let scaled = self

@@ -71,7 +71,7 @@ pub fn reply(body: &[u8]) -> Option<CertainReply<'_>> {
         && FINISH_REASONS.contains(&choice.finish_reason)
         && usage.prompt_tokens.checked_add(usage.completion_tokens) == Some(usage.total_tokens)
         && usage.total_tokens < 1 << 50;
-    fits.then(|| CertainReply {
+    fits.then_some(CertainReply {
         id: reply.id,
         content: matches!(message.content, Text::Assistant | Text::Some),
         prompt_tokens: usage.prompt_tokens,

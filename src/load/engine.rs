@@ -5,7 +5,7 @@ use super::exchange::{Cut, Measured, Order, Patience, exchange};
 use super::ids::Ids;
 use super::lane::Lane;
 use super::mix::Mix;
-use super::recorder::{Books, Outcome, Place};
+use super::recorder::{Books, Ended, Outcome, Place};
 use super::scenario::{Objective, Throttled};
 use super::timeline::Timeline;
 use super::verdict::{Bench, judge};
@@ -249,15 +249,14 @@ impl Engine {
             text: judged.text.take(),
         };
         let since = (measured.ended - self.start).as_secs_f64();
-        self.books.shard().ended(
-            place,
-            since,
+        let ended = Ended {
             outcome,
-            self.throttled,
-            &measured,
-            judged,
-            &order,
-        );
+            measured: &measured,
+            order: &order,
+        };
+        self.books
+            .shard()
+            .ended(place, since, self.throttled, &ended, judged);
         let why = self
             .alarm
             .lock()

@@ -33,6 +33,21 @@ pub(super) enum Outcome {
     Failure(ErrorClass),
 }
 
+/// What tells classes of errors apart in a report: class, requirement, status, code.
+pub(super) type Cause = (
+    ErrorClass,
+    Option<RequirementId>,
+    Option<u16>,
+    Option<String>,
+);
+
+/// An answer that ended.
+pub(super) struct Ended<'a> {
+    pub(super) outcome: Outcome,
+    pub(super) measured: &'a Measured,
+    pub(super) order: &'a Order,
+}
+
 /// One writer's book.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
@@ -45,15 +60,7 @@ pub(super) struct Shard {
     pub(super) checks: BTreeMap<RequirementId, Looks>,
     /// Good answers of each mode, whose rules were all looked at: counted, not listed one by one.
     certain: [u64; 2],
-    pub(super) errors: BTreeMap<
-        (
-            ErrorClass,
-            Option<RequirementId>,
-            Option<u16>,
-            Option<String>,
-        ),
-        Seen,
-    >,
+    pub(super) errors: BTreeMap<Cause, Seen>,
 }
 
 /// How a class of errors was seen by one writer.
@@ -117,12 +124,15 @@ impl Shard {
         &mut self,
         place: Place,
         at: f64,
-        outcome: Outcome,
         throttled: Throttled,
-        measured: &Measured,
+        ended: &Ended<'_>,
         judged: Judged,
-        order: &Order,
     ) {
+        let Ended {
+            outcome,
+            measured,
+            order,
+        } = *ended;
         let apart = |class: ErrorClass| {
             !class.is_error() || (class.is_throttled() && throttled != Throttled::Error)
         };
@@ -384,15 +394,7 @@ pub(super) struct Merged {
     pub(super) retry_after: Option<Distribution>,
     pub(super) schedule_lag: Option<Distribution>,
     pub(super) checks: BTreeMap<RequirementId, Looks>,
-    pub(super) errors: BTreeMap<
-        (
-            ErrorClass,
-            Option<RequirementId>,
-            Option<u16>,
-            Option<String>,
-        ),
-        Seen,
-    >,
+    pub(super) errors: BTreeMap<Cause, Seen>,
 }
 
 impl Merged {

@@ -80,7 +80,8 @@ impl Timeline {
     }
 
     /// The value at that instant; 0 behind the end.
-    pub(super) fn value(&self, seconds: f64) -> f64 {
+    #[cfg(test)]
+    fn value(&self, seconds: f64) -> f64 {
         self.piece_at(seconds)
             .map_or(0.0, |piece| piece.at(seconds))
     }

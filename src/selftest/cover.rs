@@ -1,40 +1,37 @@
 //! Which leniencies meet in one server: rows in which every pair that goes together meets (a covering array of
 //! strength two, with constraints), and random rows.
 
-use std::collections::BTreeSet;
-
 /// Rows of items, given by their indices, such that every two items that go together are in one row at least. Greedy:
 /// a row begins with the first pair that no row has yet, and takes in whatever brings most new pairs.
 pub fn pairs(items: usize, goes: impl Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
-    let mut open: BTreeSet<(usize, usize)> = (0..items)
-        .flat_map(|a| (a + 1..items).map(move |b| (a, b)))
-        .filter(|(a, b)| goes(*a, *b))
+    // Who goes with whom, asked once; and which pairs no row has yet. Both are square, and the same both ways round.
+    let together: Vec<Vec<bool>> = (0..items)
+        .map(|a| (0..items).map(|b| a != b && goes(a, b)).collect())
         .collect();
+    let mut open = together.clone();
     let mut rows = Vec::new();
-    while let Some((first, second)) = open.first().copied() {
-        let mut row = vec![first, second];
-        loop {
-            let gain = |item: usize| {
-                row.iter()
-                    .filter(|other| open.contains(&ordered(item, **other)))
-                    .count()
-            };
-            let best = (0..items)
-                .filter(|item| !row.contains(item) && row.iter().all(|other| goes(*item, *other)))
-                .map(|item| (gain(item), std::cmp::Reverse(item)))
-                .max();
-            match best {
-                Some((gained, std::cmp::Reverse(item))) if gained > 0 => row.push(item),
-                Some(_) | None => break,
+    for first in 0..items {
+        while let Some(second) = (first + 1..items).find(|second| open[first][*second]) {
+            let mut row = vec![first, second];
+            loop {
+                let gain = |item: usize| row.iter().filter(|other| open[item][**other]).count();
+                let best = (0..items)
+                    .filter(|item| row.iter().all(|other| together[*item][*other]))
+                    .map(|item| (gain(item), std::cmp::Reverse(item)))
+                    .max();
+                match best {
+                    Some((gained, std::cmp::Reverse(item))) if gained > 0 => row.push(item),
+                    Some(_) | None => break,
+                }
             }
-        }
-        for (index, a) in row.iter().enumerate() {
-            for b in &row[index + 1..] {
-                open.remove(&ordered(*a, *b));
+            for a in &row {
+                for b in &row {
+                    open[*a][*b] = false;
+                }
             }
+            row.sort_unstable();
+            rows.push(row);
         }
-        row.sort_unstable();
-        rows.push(row);
     }
     rows
 }
@@ -64,10 +61,6 @@ pub fn combinations(
             row
         })
         .collect()
-}
-
-fn ordered(a: usize, b: usize) -> (usize, usize) {
-    (a.min(b), a.max(b))
 }
 
 /// splitmix64: the same numbers for the same seed, in every version.

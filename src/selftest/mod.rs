@@ -7,9 +7,11 @@
 //! It has no rules of its own: what is broken is the mock's word, what was found the suite's.
 
 mod cover;
+mod shrink;
 mod trial;
 
 pub use cover::{combinations, pairs};
+pub use shrink::smallest;
 pub use trial::{Expect, Trial, trials};
 
 use crate::case::Catalogue;
@@ -86,7 +88,8 @@ pub fn run(
                     let _ = events.send(Event::Started {
                         id: trial.id.clone(),
                     });
-                    let tried = try_one(catalogue, trial, options);
+                    let mut tried = try_one(catalogue, trial, options);
+                    tried.blamed = blamed(catalogue, trial, &tried, options);
                     if tried
                         .record
                         .as_ref()
@@ -146,6 +149,8 @@ fn longest_first(trials: &[Trial]) -> Vec<usize> {
 struct Tried {
     record: Result<Record, String>,
     took: Duration,
+    /// Of a combination that raised a false alarm: what of it is to blame, in words.
+    blamed: Option<String>,
 }
 
 fn try_one(catalogue: &Catalogue, trial: &Trial, options: &Options) -> Tried {
@@ -162,7 +167,41 @@ fn try_one(catalogue: &Catalogue, trial: &Trial, options: &Options) -> Tried {
     Tried {
         record,
         took: began.elapsed(),
+        blamed: None,
     }
+}
+
+/// How often a combination is tried again in parts, to find what of it raises a false alarm.
+const MOST_TRIED_AGAIN: usize = 30;
+
+/// What of a combination is to blame for its false alarm: the smallest set of its leniencies that raises one, too.
+fn blamed(
+    catalogue: &Catalogue,
+    trial: &Trial,
+    tried: &Tried,
+    options: &Options,
+) -> Option<String> {
+    let is_false_alarm = |trial: &Trial, tried: &Tried| {
+        verdict(trial, &Found::of(tried, &trial.about)).0 == Outcome::Fail
+    };
+    if !trial.is_combination() || !is_false_alarm(trial, tried) {
+        return None;
+    }
+    let again = |part: &[String]| {
+        let part = trial.part(part);
+        !options.stop.gentle.is_cancelled()
+            && is_false_alarm(&part, &try_one(catalogue, &part, options))
+    };
+    if !again(&trial.together) {
+        return Some("a second time nothing failed".to_owned());
+    }
+    let (part, ended) = smallest(&trial.together, MOST_TRIED_AGAIN - 1, again);
+    let part = part.join(" with ");
+    Some(if ended {
+        format!("the smallest set that still fails is {part}")
+    } else {
+        format!("the smallest set found that still fails is {part}")
+    })
 }
 
 async fn conform(
@@ -197,7 +236,10 @@ fn result(trial: &Trial, tried: &Tried) -> TestResult {
     let about = &trial.about;
     let requirement = about.first().copied().unwrap_or(crate::contract::ROUTE_1);
     let found = Found::of(tried, about);
-    let (outcome, message) = verdict(trial, &found);
+    let (outcome, mut message) = verdict(trial, &found);
+    if let Some(blamed) = &tried.blamed {
+        message = format!("{message}; {blamed}");
+    }
     let mut observed = BTreeMap::from([("kind".to_owned(), trial.expect.as_str().to_owned())]);
     if about.len() > 1 {
         let ids: Vec<&str> = about.iter().map(|id| id.as_str()).collect();
@@ -237,6 +279,8 @@ struct Found {
     beside: Vec<(String, RequirementId)>,
     /// Advice under a requirement that the trial is about.
     advised: Vec<String>,
+    /// What the first failure says.
+    says: Option<String>,
 }
 
 impl Found {
@@ -250,6 +294,7 @@ impl Found {
                     own: Vec::new(),
                     beside: Vec::new(),
                     advised: Vec::new(),
+                    says: None,
                 };
             }
         };
@@ -279,6 +324,9 @@ impl Found {
                 .collect(),
             own,
             advised: ids(of(Outcome::Advice).filter(mine).collect()),
+            says: of(Outcome::Fail)
+                .next()
+                .map(|result| result.message.clone()),
         }
     }
 }
@@ -322,11 +370,16 @@ fn verdict(trial: &Trial, found: &Found) -> (Outcome, String) {
         ),
         Expect::Nothing | Expect::Advice if !found.own.is_empty() || !found.beside.is_empty() => {
             let own = found.own.iter().map(|id| (id.clone(), trial.about[0]));
+            let says = found
+                .says
+                .as_ref()
+                .map(|says| format!(": {says}"))
+                .unwrap_or_default();
             let all: Vec<(String, RequirementId)> =
                 own.chain(found.beside.iter().cloned()).collect();
             (
                 Outcome::Fail,
-                format!("false alarm: {}{ended}", listed(&all)),
+                format!("false alarm: {}{says}{ended}", listed(&all)),
             )
         }
         Expect::Nothing | Expect::Advice if found.ended.is_some() => {

@@ -78,6 +78,19 @@ impl Trial {
         }
     }
 
+    /// Whether several leniencies meet in it.
+    pub fn is_combination(&self) -> bool {
+        self.expect == Expect::Nothing && self.together.len() > 1
+    }
+
+    /// The same server with a part of its deviations.
+    pub(super) fn part(&self, ids: &[String]) -> Trial {
+        Trial {
+            together: ids.to_vec(),
+            ..self.clone()
+        }
+    }
+
     /// The deviations of this server, made anew: they have memories.
     pub(super) fn deviations(&self, fixtures: &Fixtures) -> Arc<Deviations> {
         let mut all: BTreeMap<String, Deviation> = Kind::ALL

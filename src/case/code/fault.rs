@@ -41,11 +41,28 @@ async fn timed_out(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
             delivery = again;
         }
     }
-    Ok(match bench.mode {
-        Mode::Json => in_json(bench, &delivery),
-        Mode::Stream => in_stream(bench, &delivery),
-    })
+    if bench.mode == Mode::Json {
+        return Ok(in_json(bench, &delivery));
+    }
+    let verdict = in_stream(bench, &delivery);
+    let has_head_late = verdict
+        .checks
+        .iter()
+        .any(|check| check.is_finding() && check.actual == TOGETHER);
+    if !has_head_late || bench.profile.target.time_scale.seconds(1.0) > FAST {
+        return Ok(verdict);
+    }
+    // On a clock that is a hundred times as fast, a second in which this machine was busy is a minute and a half: what
+    // came long before then is read together with the error. Nobody is blamed for that who is not twice.
+    let delivery = bench.send(ask).await?;
+    Ok(in_stream(bench, &delivery))
 }
+
+/// A clock on which a second of the target's takes less than this is a fast one.
+const FAST: Duration = Duration::from_millis(100);
+
+/// What is wrong with a head that does not come before its error.
+const TOGETHER: &str = "the head of the stream and the error in it, together at the time-out";
 
 /// From the request to the head of its 504.
 fn until_504(delivery: &Delivery) -> Option<Duration> {
@@ -137,10 +154,11 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
         let check = Check::violation(FAULT_4, "status", expected, answer.summary());
         return Verdict::of(vec![check], delivery);
     }
-    // What came long before: the head. It has to have been out while the upstream still had time.
+    // What came long before: the head. It has to have been out while the upstream still had time. Where it comes with
+    // the error nothing lies between the two; on a busy machine a scaled clock makes an early head look late.
     let until_head = head.at.saturating_duration_since(delivery.exchange.started);
     let until_error = at.saturating_duration_since(delivery.exchange.started);
-    let check = if until_head.as_secs_f64() < 0.5 * until_error.as_secs_f64() {
+    let check = if until_head.as_secs_f64() < 0.75 * until_error.as_secs_f64() {
         Check::advice(
             FAULT_4,
             "status",
@@ -148,12 +166,7 @@ fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
             "an error in the stream",
         )
     } else {
-        Check::violation(
-            FAULT_4,
-            "status",
-            expected,
-            "the head of the stream and the error in it, together at the time-out",
-        )
+        Check::violation(FAULT_4, "status", expected, TOGETHER)
     };
     Verdict::of(vec![check, time_check(bench, delivery, at)], delivery)
         .observing("fault.timeout_in_stream", "an error in the stream")

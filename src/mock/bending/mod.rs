@@ -8,6 +8,7 @@ mod readings;
 mod refusals;
 mod sockets;
 mod streams;
+mod texts;
 mod turned;
 mod when;
 
@@ -21,7 +22,7 @@ use super::socket::Tap;
 use super::stream::{Event, Pacing};
 
 pub(super) use bodies::{
-    HTML, body_bytes, error_bytes, error_json, error_of, media_type, ok_head, page, put,
+    HTML, body_text, error_bytes, error_json, error_of, media_type, ok_head, page, put,
     reply_bytes, reply_json, take,
 };
 pub(super) use connections::{Last, PerConnection};
@@ -30,15 +31,17 @@ pub(super) use readings::{
 };
 pub(super) use refusals::{
     answered, forgives, recodes, redirects, refuses, refuses_by, restatus, rewords, swaps,
-    told_in_stream,
+    told_in_stream, turned_away,
 };
 pub(super) use sockets::{
-    Heads, Piece, answers_of, close, field_added, head_and_body, length_as, send, stream_pieces,
-    whole_answers,
+    Heads, Piece, answers_of, as_chunk, chunk_data, close, field_added, head_and_body,
+    head_bytes_and_body, heads, length_as, send, stream_pieces, whole_answers, with_field, without,
 };
 pub(super) use streams::{
-    At, chunk_at, chunk_bytes, chunks, done_bytes, each_chunk, inserts, raw, stream_events, text_of,
+    At, chunk_at, chunk_beside, chunk_bytes, chunk_text, chunks, done_bytes, each_chunk, framed,
+    inserts, places, raw, stream_events, text_of,
 };
+pub(super) use texts::{escaped, numbers, strings};
 pub(super) use turned::{apologises, denies, streamed};
 pub(super) use when::{When, always, body, messages};
 

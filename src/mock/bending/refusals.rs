@@ -75,6 +75,19 @@ pub(in crate::mock) fn swaps(at: Guard, when: impl Into<When>, code: ErrorCode) 
     })
 }
 
+/// Turns requests away before anything else is looked at, as an HTTP layer does: with a status, and a code that the
+/// documentation has not.
+pub(in crate::mock) fn turned_away(when: impl Into<When>, status: u16, code: &'static str) -> Seam {
+    let when = when.into();
+    guard(move |asked, guard, verdict| {
+        if guard == Guard::Size && when.holds(asked) {
+            Err(Refusal::other(status, code, "the request was refused"))
+        } else {
+            verdict
+        }
+    })
+}
+
 /// Answers as if all were well wherever the condition holds and the decision was to refuse with that status.
 pub(in crate::mock) fn answered(status: u16, when: impl Into<When>) -> Seam {
     let when = when.into();

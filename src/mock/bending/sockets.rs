@@ -47,6 +47,7 @@ pub(in crate::mock) fn whole_answers(
             change: Change::Whole(Arc::clone(&change)),
             buffer: Vec::new(),
             chunk: None,
+            endless: false,
         }))
     })
 }
@@ -65,6 +66,7 @@ pub(in crate::mock) fn stream_pieces(
             change: Change::Pieces(Arc::clone(&change)),
             buffer: Vec::new(),
             chunk: None,
+            endless: false,
         }))
     })
 }
@@ -86,21 +88,21 @@ pub(in crate::mock) fn answers_of(
 }
 
 /// An answer's head, with its empty line, and its body.
-pub(in crate::mock) fn head_and_body(answer: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::mock) fn head_bytes_and_body(answer: &[u8]) -> (&[u8], &[u8]) {
     let head = find(answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
     answer.split_at(head)
 }
 
 /// The answer with one more field line, at the end of its head.
 pub(in crate::mock) fn field_added(answer: &[u8], line: &str) -> Vec<u8> {
-    let (head, body) = head_and_body(answer);
+    let (head, body) = head_bytes_and_body(answer);
     let head = head.strip_suffix(b"\r\n").unwrap_or(head);
     [head, line.as_bytes(), b"\r\n\r\n", body].concat()
 }
 
 /// The answer with another value of `Content-Length`.
 pub(in crate::mock) fn length_as(answer: &[u8], value: impl Fn(usize) -> String) -> Vec<u8> {
-    let (head, body) = head_and_body(answer);
+    let (head, body) = head_bytes_and_body(answer);
     let mut bytes = Vec::new();
     for line in head.split_inclusive(|byte| *byte == b'\n') {
         if line.to_ascii_lowercase().starts_with(b"content-length:") {
@@ -130,16 +132,30 @@ struct Rewriter {
     buffer: Vec<u8>,
     /// Inside a chunked answer: the number of the next chunk.
     chunk: Option<usize>,
+    /// Inside an answer that ends with its connection.
+    endless: bool,
 }
 
 impl Rewriter {
+    /// The first bytes of the buffer, taken off it.
+    fn take(&mut self, end: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(end);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
     /// The next part of the buffer that is complete; none for a whole answer.
     fn next(&mut self, head_only: bool) -> Option<(Option<Piece>, Vec<u8>)> {
         if let Some(index) = self.chunk {
             let line = find(&self.buffer, b"\r\n")?;
             let size = std::str::from_utf8(&self.buffer[..line]).ok()?;
+            // Another tap may have added extensions, or trailers after the last chunk.
+            let size = size.split(';').next().unwrap_or_default();
             let size = usize::from_str_radix(size.trim(), 16).ok()?;
-            let end = line + 2 + size + 2;
+            let end = if size == 0 {
+                line + find(&self.buffer[line..], b"\r\n\r\n")? + 4
+            } else {
+                line + 2 + size + 2
+            };
             if self.buffer.len() < end {
                 return None;
             }
@@ -150,25 +166,111 @@ impl Rewriter {
                 self.chunk = Some(index + 1);
                 Piece::Chunk(index)
             };
-            return Some((Some(piece), self.buffer.drain(..end).collect()));
+            return Some((Some(piece), self.take(end)));
         }
         let head = find(&self.buffer, b"\r\n\r\n")? + 4;
-        let fields = String::from_utf8_lossy(&self.buffer[..head]).to_ascii_lowercase();
-        if fields.contains("\r\ntransfer-encoding: chunked") {
+        let text = String::from_utf8_lossy(&self.buffer[..head]).into_owned();
+        if is_chunked(&text) {
             if !head_only {
                 self.chunk = Some(0);
             }
-            return Some((Some(Piece::Head), self.buffer.drain(..head).collect()));
+            return Some((Some(Piece::Head), self.take(head)));
         }
-        let length = fields
-            .split("\r\n")
-            .find_map(|field| field.strip_prefix("content-length:")?.trim().parse().ok());
-        let end = head + if head_only { 0 } else { length.unwrap_or(0) };
+        let length = field(&text, "content-length").and_then(|length| length.parse().ok());
+        let bodiless = head_only
+            || [" 1", " 204", " 304"]
+                .iter()
+                .any(|s| status(&text).starts_with(s));
+        self.endless = length.is_none() && !bodiless;
+        let end = head + if bodiless { 0 } else { length.unwrap_or(0) };
         if self.buffer.len() < end {
             return None;
         }
-        Some((None, self.buffer.drain(..end).collect()))
+        Some((None, self.take(end)))
     }
+}
+
+/// What follows the version in a head's first line.
+fn status(head: &str) -> &str {
+    let line = head.split("\r\n").next().unwrap_or_default();
+    line.find(' ').map_or("", |at| &line[at..])
+}
+
+/// The value of a field of that name (in lower case) in a head.
+fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    head.split("\r\n").find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// Whether a head announces a chunked body.
+fn is_chunked(head: &str) -> bool {
+    field(head, "transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+}
+
+/// A head without the fields of these names (in lower case).
+pub(in crate::mock) fn without(head: &str, names: &[&str]) -> String {
+    let kept: Vec<&str> = head
+        .split("\r\n")
+        .filter(|line| {
+            line.split_once(':')
+                .is_none_or(|(field, _)| !names.iter().any(|name| field.eq_ignore_ascii_case(name)))
+        })
+        .collect();
+    kept.join("\r\n")
+}
+
+/// A head with one more field.
+pub(in crate::mock) fn with_field(head: &str, line: &str) -> String {
+    format!("{}\r\n{line}\r\n\r\n", head.trim_end_matches("\r\n"))
+}
+
+/// Head and body of a whole answer.
+pub(in crate::mock) fn head_and_body(answer: &[u8]) -> (String, &[u8]) {
+    let end = find(answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+    let (head, body) = answer.split_at(end);
+    (String::from_utf8_lossy(head).into_owned(), body)
+}
+
+/// The data of a chunk.
+pub(in crate::mock) fn chunk_data(chunk: &[u8]) -> &[u8] {
+    let begin = find(chunk, b"\r\n").map_or(chunk.len(), |at| at + 2);
+    let end = chunk.len().saturating_sub(2).max(begin);
+    &chunk[begin..end]
+}
+
+/// Data as a chunk; nothing for no data, for an empty chunk is the last one.
+pub(in crate::mock) fn as_chunk(data: &[u8]) -> Vec<u8> {
+    if data.is_empty() {
+        return Vec::new();
+    }
+    let mut chunk = format!("{:x}\r\n", data.len()).into_bytes();
+    chunk.extend_from_slice(data);
+    chunk.extend_from_slice(b"\r\n");
+    chunk
+}
+
+/// Changes the head of every final answer, as it is on the wire.
+pub(in crate::mock) fn heads(
+    change: impl Fn(&Asked, &str) -> String + Clone + Send + Sync + 'static,
+) -> [Seam; 2] {
+    let other = change.clone();
+    [
+        whole_answers(super::always, move |asked, answer| {
+            let (head, body) = head_and_body(&answer);
+            let mut bytes = change(asked, &head).into_bytes();
+            bytes.extend_from_slice(body);
+            vec![send(bytes)]
+        }),
+        stream_pieces(super::always, move |asked, piece, bytes| {
+            if piece == Piece::Head {
+                vec![send(other(asked, &String::from_utf8_lossy(&bytes)))]
+            } else {
+                vec![send(bytes)]
+            }
+        }),
+    ]
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -182,8 +284,15 @@ impl Tap for Rewriter {
         let asked = self.connection.asked();
         self.buffer.extend_from_slice(bytes);
         let head_only = asked.as_ref().is_some_and(|asked| asked.method == "HEAD");
-        while let Some((piece, bytes)) = self.next(head_only) {
-            if bytes.starts_with(b"HTTP/1.1 1") {
+        loop {
+            if self.endless {
+                out.push_back(send(std::mem::take(&mut self.buffer)));
+                return;
+            }
+            let Some((piece, bytes)) = self.next(head_only) else {
+                return;
+            };
+            if piece.is_none() && bytes.starts_with(b"HTTP/1.1 1") {
                 out.push_back(send(bytes)); // a 100 is no answer yet
                 continue;
             }

@@ -2,8 +2,12 @@
 //!
 //! To add one, add an entry to a file here; `list`, `mock --violate` and `selftest` find it by themselves.
 
-mod answers;
-mod headers;
+mod errors;
+mod keys;
+mod limits;
+mod pages;
+mod replies;
+mod requests;
 mod streams;
 mod wire;
 
@@ -13,10 +17,14 @@ use super::fixtures::Fixtures;
 /// All of them, in the contract's order, for a mock with these fixtures.
 pub(super) fn all(fixtures: &Fixtures) -> Vec<Deviation> {
     [
-        answers::entries(fixtures),
-        headers::entries(fixtures),
-        streams::entries(fixtures),
-        wire::entries(fixtures),
+        keys::entries(fixtures),
+        pages::entries(),
+        requests::entries(),
+        replies::entries(),
+        streams::entries(),
+        limits::entries(),
+        errors::entries(),
+        wire::entries(),
     ]
     .into_iter()
     .flatten()

@@ -13,7 +13,7 @@ use crate::contract::{
 use crate::mock::answer::Payload;
 use crate::mock::bending::{
     HTML, Heads, Last, PerConnection, Piece, Seam, When, always, answers_of, close, decision,
-    denies, error_bytes, error_of, field_added, guard, head, head_and_body, json, length_as,
+    denies, error_bytes, error_of, field_added, guard, head, head_bytes_and_body, json, length_as,
     media_type, messages, ok_head, reads, rewords, send, stream_pieces, whole_answers,
 };
 use crate::mock::deviation::{Deviation, violation};
@@ -42,7 +42,7 @@ fn later() -> When {
 }
 
 fn half(answer: &[u8]) -> &[u8] {
-    let (head, body) = head_and_body(answer);
+    let (head, body) = head_bytes_and_body(answer);
     &answer[..head.len() + body.len() / 2]
 }
 
@@ -54,7 +54,7 @@ fn chunked(answer: &[u8], with_length: bool, with_last: bool) -> Vec<u8> {
         without_length(answer)
     };
     let bytes = field_added(&bytes, "transfer-encoding: chunked");
-    let (head, body) = head_and_body(&bytes);
+    let (head, body) = head_bytes_and_body(&bytes);
     let mut all = head.to_vec();
     all.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
     all.extend_from_slice(body);
@@ -63,7 +63,7 @@ fn chunked(answer: &[u8], with_length: bool, with_last: bool) -> Vec<u8> {
 }
 
 fn without_length(answer: &[u8]) -> Vec<u8> {
-    let (head, body) = head_and_body(answer);
+    let (head, body) = head_bytes_and_body(answer);
     let kept = head
         .split_inclusive(|byte| *byte == b'\n')
         .filter(|line| !line.to_ascii_lowercase().starts_with(b"content-length:"));
@@ -113,7 +113,7 @@ fn lengths() -> Vec<Deviation> {
                     body["error"]["message"] = "there’s no such bot – or it isn’t yours".into();
                 }),
                 answers_of(404, later(), |_, bytes| {
-                    let (_, body) = head_and_body(&bytes);
+                    let (_, body) = head_bytes_and_body(&bytes);
                     let count = String::from_utf8_lossy(body).chars().count();
                     vec![send(length_as(&bytes, |_| count.to_string()))]
                 }),
@@ -190,7 +190,7 @@ fn lengths() -> Vec<Deviation> {
             [WIRE_1],
             "From the second request of a connection on, a 404 ends behind its head, though it announces a body.",
             [answers_of(404, later(), |_, bytes| {
-                close(head_and_body(&bytes).0)
+                close(head_bytes_and_body(&bytes).0)
             })],
         ),
     ]
@@ -393,7 +393,7 @@ fn heads() -> Vec<Deviation> {
             [WIRE_1],
             "The answer to a GET ends with its fields: the empty line is missing, and the connection is closed.",
             [whole_answers(When::method("GET"), |_, bytes| {
-                let (head, _) = head_and_body(&bytes);
+                let (head, _) = head_bytes_and_body(&bytes);
                 close(head.strip_suffix(b"\r\n").unwrap_or(head))
             })],
         ),
