@@ -13,8 +13,8 @@ use clawcheck::conform::Options;
 use clawcheck::contract::{ErrorCode, Level};
 use clawcheck::judge::AMBIENT;
 use clawcheck::mock::{
-    Asked, Connection, Decision, Event, Fixtures, Guard, Head, MockConfig, Mode, Outgoing, Payload,
-    Refusal, Tap,
+    Asked, Bend, Connection, Decision, Deviation, Deviations, Event, Fixtures, Guard, Head, Kind,
+    MockConfig, Mode, Outgoing, Payload, Refusal, Tap,
 };
 use serde_json::json;
 
@@ -306,6 +306,26 @@ fn confuses_kept_connections() -> Bent {
     }
 }
 
+/// The mock with one of its own violations.
+fn violating(id: &str) -> Bent {
+    let fixtures = Fixtures::derive(MockConfig::default().seed);
+    let mut all = Deviation::all(Kind::Violation, &fixtures);
+    all.retain(|violation| violation.id == id);
+    assert_eq!(all.len(), 1, "{id}");
+    let bend = Deviations::new(all);
+    let (at_guard, at_decision, at_socket) = (bend.clone(), bend.clone(), bend);
+    Bent {
+        guard: Some(Box::new(move |asked, guard, verdict| {
+            at_guard.guard(asked, guard, verdict)
+        })),
+        decision: Some(Box::new(move |asked, decision| {
+            at_decision.decision(asked, decision)
+        })),
+        socket: Some(Box::new(move |connection| at_socket.socket(connection))),
+        ..Bent::default()
+    }
+}
+
 /// Once it has seen bytes that are no HTTP, it refuses everybody; and it keeps open what should be closed.
 fn remembers_noise() -> Bent {
     struct Listening(Arc<AtomicBool>, Arc<Connection>);
@@ -424,6 +444,7 @@ fn servers() -> Vec<Server> {
         part(never_frees(), &["LIMIT-3"]),
         part(confuses_kept_connections(), &["WIRE-2"]),
         part(remembers_noise(), &["WIRE-3", "WIRE-4"]),
+        part(violating("wire.head-in-pieces-refused"), &["WIRE-4"]),
         part(tells_which_bots_exist(), &["ORDER-2"]),
         part(wrong_cors_manners(), &["CORS-4"]),
         part(created(Mode::Json), good),
