@@ -45,7 +45,7 @@ pub(super) struct Args {
     )]
     seed: Option<String>,
 
-    /// Try so many servers at a time [default: 12 a core].
+    /// Try so many servers at a time [default: 20 a core].
     #[arg(
         long,
         value_name = "N",

@@ -49,7 +49,7 @@ impl Default for Options {
 }
 
 /// A trial mostly waits (for a time-out, a window, a silence), so many fit on a core.
-const TRIALS_PER_CORE: usize = 12;
+const TRIALS_PER_CORE: usize = 20;
 
 fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from) * TRIALS_PER_CORE

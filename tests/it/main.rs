@@ -23,5 +23,6 @@ mod readme;
 mod reports;
 mod scenarios;
 mod schemas;
+mod selftest;
 mod support;
 mod teeth;

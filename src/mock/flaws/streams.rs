@@ -1,5 +1,6 @@
 //! STREAM: what readers of streams trip over.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderValue, header};
@@ -11,13 +12,12 @@ use crate::mock::bending::{
     text_of,
 };
 use crate::mock::deviation::{Deviation, flaw};
-use crate::mock::request::Asked;
 use crate::mock::stream::{Ending, Schedule};
 
 pub(super) fn entries() -> Vec<Deviation> {
     let mut entries = vec![
         flaw(
-            "stream.latin-1",
+            "stream.says-latin-1",
             [STREAM_1],
             "The media type of streams names the charset iso-8859-1.",
             [ok_head(When::stream(), |_, head| {
@@ -78,10 +78,14 @@ pub(super) fn entries() -> Vec<Deviation> {
             "stream.ends-late",
             [STREAM_4],
             "The answer ends six and a half seconds after [DONE], for one stream in seven.",
-            [pacing(
-                When::stream().and(|asked: &Asked| asked.serial.is_multiple_of(7)),
-                |_, pacing| pacing.ending = Ending::Clean(Duration::from_millis(6_500)),
-            )],
+            [{
+                let streams = AtomicU64::new(0);
+                pacing(When::stream(), move |_, pacing| {
+                    if streams.fetch_add(1, Ordering::Relaxed) % 7 == 3 {
+                        pacing.ending = Ending::Clean(Duration::from_millis(6_500));
+                    }
+                })
+            }],
         )
         .slow(),
         flaw(

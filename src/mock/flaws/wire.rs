@@ -33,7 +33,7 @@ pub(super) fn entries() -> Vec<Deviation> {
             }),
         ),
         flaw(
-            "wire.length-twice",
+            "wire.same-length-twice",
             [WIRE_1],
             "Content-Length stands twice, with the same value.",
             [whole_answers(When::method("POST"), |_, answer| {

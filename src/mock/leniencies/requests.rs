@@ -250,7 +250,7 @@ pub(super) fn entries() -> Vec<Deviation> {
             )],
         ),
         leniency(
-            "body.long-content-refused",
+            "body.content-over-20-kb-refused",
             [BODY_11],
             "Contents of more than 20 KB in all get 400.",
             &["body.long-content"],
