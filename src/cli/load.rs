@@ -197,6 +197,13 @@ fn scenario(args: &Args, complaints: &mut Vec<Complaint>) -> Option<Scenario> {
         seed,
     };
     match found?.with(&overrides) {
+        Ok(scenario) if scenario.searches() => {
+            let message = format!("`{name}` has a [search], which can't be run yet");
+            complaints.push(
+                Complaint::new(message).help("give it [[load.stage]] tables in place of [search]"),
+            );
+            None
+        }
         Ok(scenario) => Some(scenario),
         Err(unsuited) => {
             complaints.extend(unsuited.iter().map(|unsuited| {

@@ -4,7 +4,7 @@ use super::doubt::{self, Watched};
 use super::engine::{Engine, SLICES};
 use super::recorder::{Merged, Place, Sample};
 use super::run::{self, Options};
-use super::scenario::{Contract, Model, OnSaturation, Scenario, Steady as Wanted};
+use super::scenario::{Contract, Model, OnSaturation, OverSaturation, Scenario, Steady as Wanted};
 use super::steady;
 use super::thresholds::Evidence as Figures;
 use super::timeline::Timeline;
@@ -158,7 +158,7 @@ pub(super) fn record(
         thresholds: Vec::new(),
         series: merged.series.series(),
         search: None,
-        notes: notes(profile, options),
+        notes: notes(scenario, profile, options),
     };
     record.thresholds = thresholds(scenario, &record);
     let reasons = validity::doubts(scenario, &record, machine.saturated);
@@ -168,10 +168,22 @@ pub(super) fn record(
     record
 }
 
-fn notes(profile: &Profile, options: &Options) -> Vec<String> {
+fn notes(scenario: &Scenario, profile: &Profile, options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
     if options.inside {
-        notes.push("the target was the built-in mock, in this same process".to_owned());
+        notes.push(
+            "the target was the built-in mock, in this same process, at its own pace: [mock] of a scenario is not applied yet"
+                .to_owned(),
+        );
+    }
+    if !scenario.abort.thresholds.is_empty()
+        || scenario.abort.over_saturation == OverSaturation::Stop
+        || scenario.client.on_saturation == OnSaturation::Abort
+    {
+        notes.push(
+            "`threshold` and `over_saturation` of [abort], and `on_saturation = \"abort\"`, do not stop a run yet"
+                .to_owned(),
+        );
     }
     if profile.target.insecure {
         notes.push("certificates were not checked".to_owned());

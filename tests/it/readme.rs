@@ -227,7 +227,7 @@ fn every_flag_that_it_names_is_there() {
     let mut known: BTreeSet<String> = ["--release", "--locked", "--path", "--help"]
         .map(str::to_owned)
         .into();
-    for command in ["conform", "mock", "list", "explain"] {
+    for command in ["conform", "load", "mock", "selftest", "list", "explain"] {
         known.extend(flags(&Run::new([command, "--help"]).output().stdout));
     }
     let unknown: Vec<String> = flags(&read("README.md"))

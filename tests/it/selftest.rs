@@ -1,6 +1,6 @@
 //! The ledger of deviations, and `selftest` as its users run it. What caught each violation stands in a snapshot, so
-//! that a change which costs a case its teeth shows in review; the whole matrix takes minutes in a debug build and is
-//! `.ci/run`'s to compare.
+//! that a change which costs a case its teeth shows in review: `.ci/matrix` compares it, with a release build, since a
+//! debug build takes many minutes over it.
 
 use std::collections::BTreeSet;
 

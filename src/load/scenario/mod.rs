@@ -329,6 +329,20 @@ impl Scenario {
         }
     }
 
+    /// Whether it searches for the target's capacity, in place of stages.
+    pub fn searches(&self) -> bool {
+        match &self.model {
+            Model::Closed(closed) => matches!(closed.plan, Plan::Search(_)),
+            Model::Open(open) => matches!(
+                open.arrivals,
+                Arrivals::Drawn {
+                    plan: Plan::Search(_),
+                    ..
+                }
+            ),
+        }
+    }
+
     /// Whether a request of the mix is answered with a stream.
     pub fn streams(&self) -> bool {
         let mut requests = self.requests.iter();

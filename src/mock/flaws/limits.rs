@@ -39,7 +39,8 @@ pub(super) fn entries() -> Vec<Deviation> {
             [LIMIT_2],
             "Retry-After asks for half a minute, retry_after for a second.",
             [header_says(|_| "30".to_owned())],
-        ),
+        )
+        .slow(),
         flaw(
             "limit.header-with-a-fraction",
             [LIMIT_2],

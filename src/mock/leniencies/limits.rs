@@ -145,14 +145,14 @@ pub(super) fn entries() -> Vec<Deviation> {
                 }
                 decision => decision,
             })],
-        ),
+        ).slow(),
         leniency(
             "limit.sixty-a-second",
             [LIMIT_4],
             "Whoever asks, more than sixty requests in any second get 429 with retry_after 1.",
             &["limit.transients"],
             [sixty_a_second()],
-        ),
+        ).slow(),
     ];
     for (id, code) in [
         ("limit.code-of-a-user", ErrorCode::RateLimited),
