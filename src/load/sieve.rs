@@ -38,6 +38,8 @@ pub(super) struct Sieve {
     /// How much had been kept when the last of them came.
     passed_at: usize,
     dones: u32,
+    /// Anything came at all.
+    begun: bool,
     kept: Kept,
     tokens: Option<(u64, u64)>,
     /// What choice 0 said, where that is wanted.
@@ -113,6 +115,7 @@ impl Sieve {
             certain: 0,
             passed_at: 0,
             dones: 0,
+            begun: false,
             kept: Kept::default(),
             tokens: None,
             text: keep_text.then(String::new),
@@ -141,6 +144,7 @@ impl Sieve {
     /// Takes the next bytes, which one read brought.
     pub(super) fn feed(&mut self, bytes: &[u8], at: Instant) -> Brought {
         let mut brought = Brought::default();
+        self.begun |= !bytes.is_empty();
         let Framing::Plain(pending) = &mut self.framing else {
             self.standard(bytes, at, &mut brought);
             return brought;
@@ -434,6 +438,9 @@ impl Sieve {
 
     /// What was kept, with one chunk that stands for all that passed, where the last of them stood.
     fn condensed(&mut self, rest: &[u8], at: Instant) -> Body {
+        if !self.begun {
+            return Body::default(); // an empty body is a fault of its own, and stays one
+        }
         // What was kept is no stream's begin any more: a BOM in it is no legal one.
         let mut bytes = b":\n\n".to_vec();
         let first = self.kept.arrivals.first().map_or(at, |(_, first)| *first);
