@@ -4,6 +4,7 @@ use super::gaps::Gaps;
 use super::ids::Ids;
 use super::lane::{Lane, Open};
 use super::sieve::{Sieve, Sieved};
+use super::verdict;
 use crate::judge::Mode;
 use crate::time::Deadline;
 use crate::wire::{Body, End, Framing, Head, Headers, Unreachable};
@@ -437,7 +438,13 @@ async fn read(
         }
     };
     if let Some(sieve) = sieve {
-        measured.sieved = Some(sieve.finish(outcome.0 == End::Complete, meter.read_at()));
+        // Where the head has to be read by the rules, they need a body to it.
+        let sure = outcome.0 == End::Complete
+            && measured
+                .answered
+                .as_ref()
+                .is_some_and(|answered| verdict::right_head(answered, order.mode));
+        measured.sieved = Some(sieve.finish(sure, meter.read_at()));
     }
     outcome
 }

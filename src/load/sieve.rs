@@ -306,6 +306,13 @@ impl Sieve {
             end: block.len(),
             dispatched_at: block.len(),
         };
+        if std::str::from_utf8(block).is_err() && self.kept.others < OTHERS {
+            // Decoded as a reader does, it may be a chunk without a fault: its bytes are the fault.
+            self.kept.others += 1;
+            self.keep(block, at, true);
+            self.count(&event, at, brought);
+            return;
+        }
         self.unusual(&event, block, at, brought);
     }
 
@@ -416,7 +423,8 @@ impl Sieve {
         }
     }
 
-    /// The stream is over, whole or not.
+    /// The stream is over. Where it was not `whole`, or the judge has to see it for another reason, it is condensed
+    /// even if nothing in it is wrong.
     pub(super) fn finish(mut self, whole: bool, at: Instant) -> Sieved {
         let rest = match std::mem::replace(&mut self.framing, Framing::Plain(Vec::new())) {
             Framing::Plain(pending) => pending,
@@ -687,6 +695,7 @@ mod tests {
             1 => Just(b"data:\n\n".to_vec()),
             1 => Just(b"\xef\xbb\xbf".to_vec()),
             1 => Just(b"data: \xff\n\n".to_vec()),
+            1 => Just(chunk("\u{e9}").into_bytes().into_iter().filter(|byte| *byte != 0xa9).collect()),
             2 => Just(DONE_EVENT.as_bytes().to_vec()),
             1 => Just(b"event: end\ndata: [DONE]\n\n".to_vec()),
             1 => Just(b"data: [DONE]\n".to_vec()),
