@@ -181,16 +181,16 @@ struct Packed {
 }
 
 /// An event: so many bytes of the first one's begin, the rest from where the event before it ended, and so many bytes
-/// of the first one's end.
+/// of the first one's end. There is one for every chunk of every open stream: eight bytes.
 struct Parts {
-    head: u32,
+    head: u16,
+    tail: u16,
     rest_end: u32,
-    tail: u32,
 }
 
 impl Packed {
     fn of(events: &[Event]) -> Self {
-        let small = |size: usize| u32::try_from(size).expect("no answer has 4 GiB");
+        const LONGEST: usize = u16::MAX as usize; // what more they have in common is kept as the rest
         let mut first = Vec::new();
         let mut rest = Vec::new();
         let mut framed = Vec::new();
@@ -211,14 +211,20 @@ impl Packed {
                     first.clone_from(&framed);
                 }
                 let pairs = framed.iter().zip(&first);
-                let head = pairs.take_while(|(one, other)| one == other).count();
+                let head = pairs
+                    .take(LONGEST)
+                    .take_while(|(one, other)| one == other)
+                    .count();
                 let pairs = framed[head..].iter().rev().zip(first[head..].iter().rev());
-                let tail = pairs.take_while(|(one, other)| one == other).count();
+                let tail = pairs
+                    .take(LONGEST)
+                    .take_while(|(one, other)| one == other)
+                    .count();
                 rest.extend_from_slice(&framed[head..framed.len() - tail]);
                 Parts {
-                    head: small(head),
-                    rest_end: small(rest.len()),
-                    tail: small(tail),
+                    head: head as u16, // LONGEST at most
+                    tail: tail as u16,
+                    rest_end: u32::try_from(rest.len()).expect("no answer has 4 GiB"),
                 }
             })
             .collect();
@@ -237,16 +243,16 @@ impl Packed {
     fn event(&self, index: usize) -> Vec<u8> {
         let Parts {
             head,
-            rest_end,
             tail,
+            rest_end,
         } = self.parts[index];
         let begin = index
             .checked_sub(1)
             .map_or(0, |before| self.parts[before].rest_end as usize);
         [
-            &self.first[..head as usize],
+            &self.first[..usize::from(head)],
             &self.rest[begin..rest_end as usize],
-            &self.first[self.first.len() - tail as usize..],
+            &self.first[self.first.len() - usize::from(tail)..],
         ]
         .concat()
     }
@@ -459,6 +465,15 @@ mod tests {
         let mut events = events(&answer, true);
         events.insert(2, Event::Raw(Bytes::from_static(b": hello\n\n")));
         events.push(Event::Raw(Bytes::new()));
+        let mut long = vec![Event::Data("x".repeat(200_000)); 2];
+        long.push(Event::Data("x".repeat(100)));
+        for (index, event) in long.iter().enumerate() {
+            let Event::Data(data) = event else { continue };
+            assert_eq!(
+                Packed::of(&long).event(index),
+                format!("data: {data}\n\n").into_bytes()
+            );
+        }
         let packed = Packed::of(&events);
         assert_eq!(packed.len(), events.len());
         for (index, event) in events.iter().enumerate() {
@@ -469,7 +484,7 @@ mod tests {
             assert_eq!(packed.event(index), framed);
         }
         let size = packed.first.len() + packed.rest.len() + size_of_val(&*packed.parts);
-        assert!(size < 6 * 1024, "{size} bytes for 200 chunks");
+        assert!(size < 5 * 1024, "{size} bytes for 200 chunks");
         assert_eq!(Packed::of(&[]).len(), 0);
     }
 
