@@ -71,6 +71,8 @@ fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
             |text| text.parse().ok(),
         )
         .unwrap_or(LISTEN),
+        stamps: default.stamps,
+        slots: default.slots,
         limits: default.limits,
         bend: default.bend.clone(),
         time_scale: checked(

@@ -4,6 +4,7 @@ use super::gaps::Gaps;
 use super::ids::Ids;
 use super::lane::{Lane, Open};
 use super::sieve::{Sieve, Sieved};
+use super::verdict;
 use crate::judge::Mode;
 use crate::time::Deadline;
 use crate::wire::{Body, End, Framing, Head, Headers, Unreachable};
@@ -93,7 +94,12 @@ pub(super) struct Measured {
     pub(super) bytes_received: u64,
     /// The connection had been used before.
     pub(super) reused: bool,
+    /// How long nothing had come over it before the request was sent.
+    pub(super) idle: Duration,
 }
+
+/// No server's keep-alive time-out is shorter.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 
 /// Bodies that are no streams are kept up to this; longer ones are no documented answers.
 const MOST: usize = 4 * 1024 * 1024;
@@ -155,6 +161,7 @@ impl Measured {
             bytes_sent: 0,
             bytes_received: 0,
             reused: false,
+            idle: Duration::ZERO,
         }
     }
 
@@ -165,9 +172,11 @@ impl Measured {
         self
     }
 
-    /// Whether the connection ended before the first byte of an answer.
+    /// Whether the connection ended before the first byte of an answer, since nobody had used it for too long. One
+    /// that was in use a moment ago was not closed for that: its end is what came of the request.
     fn is_stale(&self) -> bool {
         self.reused
+            && self.idle >= STALE_AFTER
             && self.answered.is_none()
             && self.bytes_received == 0
             && self.cut.is_none()
@@ -210,8 +219,8 @@ impl Measured {
 
 /// Sends a request over a lane and reads the answer to its end. Ends early where `stop` says so.
 ///
-/// A kept connection that the target had closed before it read anything is no answer: the request goes out once more
-/// on a fresh one (RFC 9112 §9.3.1), as every client does.
+/// A kept connection that was idle, and that the target had closed before it read anything, is no answer: the request
+/// goes out once more on a fresh one (RFC 9112 §9.3.1), as every client does.
 pub(super) async fn exchange(
     lane: &mut Lane,
     order: &Order,
@@ -251,6 +260,11 @@ async fn once(
     };
     measured.connect = connect;
     measured.reused = connect.is_none();
+    if measured.reused {
+        measured.idle = measured
+            .sent
+            .saturating_duration_since(open.meter.read_at());
+    }
     open.used += 1;
     let (sent_before, received_before) = (open.meter.sent(), open.meter.received());
     let (end, cut) = run(&mut open, order, patience, ids, stop, &mut measured).await;
@@ -424,7 +438,13 @@ async fn read(
         }
     };
     if let Some(sieve) = sieve {
-        measured.sieved = Some(sieve.finish(outcome.0 == End::Complete, meter.read_at()));
+        // Where the head has to be read by the rules, they need a body to it.
+        let sure = outcome.0 == End::Complete
+            && measured
+                .answered
+                .as_ref()
+                .is_some_and(|answered| verdict::right_head(answered, order.mode));
+        measured.sieved = Some(sieve.finish(sure, meter.read_at()));
     }
     outcome
 }

@@ -34,7 +34,7 @@ mod validity;
 mod verdict;
 
 pub use figure::{Figure, Kept, Metric, Scalar, Stat, Takes};
-pub use inside::mock_config;
+pub use inside::{mock_config, mock_config_at};
 pub use mix::Unfit;
 pub use rule::{Op, Rule};
 pub use run::{Driver, Options, SetupError, Snapshot, run};

@@ -38,6 +38,8 @@ pub(super) struct Sieve {
     /// How much had been kept when the last of them came.
     passed_at: usize,
     dones: u32,
+    /// Anything came at all.
+    begun: bool,
     kept: Kept,
     tokens: Option<(u64, u64)>,
     /// What choice 0 said, where that is wanted.
@@ -113,6 +115,7 @@ impl Sieve {
             certain: 0,
             passed_at: 0,
             dones: 0,
+            begun: false,
             kept: Kept::default(),
             tokens: None,
             text: keep_text.then(String::new),
@@ -141,6 +144,7 @@ impl Sieve {
     /// Takes the next bytes, which one read brought.
     pub(super) fn feed(&mut self, bytes: &[u8], at: Instant) -> Brought {
         let mut brought = Brought::default();
+        self.begun |= !bytes.is_empty();
         let Framing::Plain(pending) = &mut self.framing else {
             self.standard(bytes, at, &mut brought);
             return brought;
@@ -302,6 +306,13 @@ impl Sieve {
             end: block.len(),
             dispatched_at: block.len(),
         };
+        if std::str::from_utf8(block).is_err() && self.kept.others < OTHERS {
+            // Decoded as a reader does, it may be a chunk without a fault: its bytes are the fault.
+            self.kept.others += 1;
+            self.keep(block, at, true);
+            self.count(&event, at, brought);
+            return;
+        }
         self.unusual(&event, block, at, brought);
     }
 
@@ -412,7 +423,8 @@ impl Sieve {
         }
     }
 
-    /// The stream is over, whole or not.
+    /// The stream is over. Where it was not `whole`, or the judge has to see it for another reason, it is condensed
+    /// even if nothing in it is wrong.
     pub(super) fn finish(mut self, whole: bool, at: Instant) -> Sieved {
         let rest = match std::mem::replace(&mut self.framing, Framing::Plain(Vec::new())) {
             Framing::Plain(pending) => pending,
@@ -434,6 +446,9 @@ impl Sieve {
 
     /// What was kept, with one chunk that stands for all that passed, where the last of them stood.
     fn condensed(&mut self, rest: &[u8], at: Instant) -> Body {
+        if !self.begun {
+            return Body::default(); // an empty body is a fault of its own, and stays one
+        }
         // What was kept is no stream's begin any more: a BOM in it is no legal one.
         let mut bytes = b":\n\n".to_vec();
         let first = self.kept.arrivals.first().map_or(at, |(_, first)| *first);
@@ -680,6 +695,7 @@ mod tests {
             1 => Just(b"data:\n\n".to_vec()),
             1 => Just(b"\xef\xbb\xbf".to_vec()),
             1 => Just(b"data: \xff\n\n".to_vec()),
+            1 => Just(chunk("\u{e9}").into_bytes().into_iter().filter(|byte| *byte != 0xa9).collect()),
             2 => Just(DONE_EVENT.as_bytes().to_vec()),
             1 => Just(b"event: end\ndata: [DONE]\n\n".to_vec()),
             1 => Just(b"data: [DONE]\n".to_vec()),

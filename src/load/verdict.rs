@@ -198,7 +198,7 @@ fn said(body: &[u8], order: &Order) -> Option<String> {
 }
 
 /// Whether a head is one in which no rule finds anything.
-fn right_head(answered: &Answered, mode: Mode) -> bool {
+pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
     let headers = &answered.parts.headers;
     let is = |name: &str, wanted: &[&str]| {
         let mut values = headers.get_all(name).iter();

@@ -1,7 +1,10 @@
-//! The limits of LIMIT-1: budgets of requests, and places for answers that run at the same time.
+//! The limits of LIMIT-1: budgets of requests, and places for answers that run at the same time. And the mock's own
+//! limit, its slots, which nobody is told of: who finds none free waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Server;
 
@@ -120,6 +123,61 @@ impl Drop for Place {
         self.0
             .ledger
             .note(|journal| journal.places_taken = journal.places_taken.saturating_sub(1));
+    }
+}
+
+/// An answer's turn: until it is dropped, the answer runs.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// When it came, where it had to be waited for.
+    pub(super) came: Option<Instant>,
+    /// Free again when dropped, for whoever has waited longest.
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// Waits until a slot is free; at once where the mock has no such limit.
+    pub(super) async fn wait(server: &Arc<Server>) -> Turn {
+        let mut turn = Turn {
+            came: None,
+            _slot: None,
+        };
+        if let Some(slots) = &server.slots {
+            turn._slot = match Arc::clone(slots).try_acquire_owned() {
+                Ok(slot) => Some(slot),
+                Err(_) => {
+                    let _queued = Queued::new(server);
+                    // An error would be that the semaphore was closed, which nobody does.
+                    Arc::clone(slots).acquire_owned().await.ok()
+                }
+            };
+            turn.came = Some(Instant::now());
+        }
+        turn
+    }
+}
+
+/// The slots of a mock, if their number is limited.
+pub(super) fn slots(limit: Option<u32>) -> Option<Arc<Semaphore>> {
+    let limit = usize::try_from(limit?).unwrap_or(usize::MAX);
+    Some(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
+}
+
+/// A request's entry in the journal while it waits for a slot; it ends when the client leaves, too.
+struct Queued(Arc<Server>);
+
+impl Queued {
+    fn new(server: &Arc<Server>) -> Self {
+        server.ledger.note(|journal| journal.queued += 1);
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0
+            .ledger
+            .note(|journal| journal.queued = journal.queued.saturating_sub(1));
     }
 }
 

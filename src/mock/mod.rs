@@ -50,7 +50,7 @@ pub use seam::{Bend, Honest};
 pub use server::Connection;
 pub use socket::{Outgoing, Tap};
 pub use stream::{Ending, Event, Pacing, Schedule};
-pub use words::reply_pieces;
+pub use words::{pieces_of, reply_pieces};
 
 use server::Server;
 
@@ -69,6 +69,13 @@ pub struct MockConfig {
     pub gap: Duration,
     /// Chunks that carry text, in an ordinary answer; at least one.
     pub chunks: usize,
+    /// Whether every chunk of a stream carries `"sent_ns"`: when it was given to the connection to be written, in
+    /// nanoseconds of this machine's monotonic clock (`CLOCK_MONOTONIC`), to hold a client's clock against. The number
+    /// is padded with spaces in front of it.
+    pub stamps: bool,
+    /// Answers that run at a time, at most; whoever comes later waits, and is served in the order of coming. Their
+    /// time to the first chunk counts from when their turn has come. Errors need no slot. `None`: no limit.
+    pub slots: Option<u32>,
     /// What the limited fixtures allow.
     pub limits: Limits,
     /// What bends the honest path.
@@ -84,6 +91,8 @@ impl Default for MockConfig {
             ttft: Duration::from_millis(5),
             gap: Duration::from_millis(2),
             chunks: 8,
+            stamps: false,
+            slots: None,
             limits: Limits::default(),
             bend: Arc::new(Honest),
         }

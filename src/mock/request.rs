@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -72,6 +73,9 @@ pub struct Asked {
     pub at: Instant,
     /// What the mock had counted by then, this request included: what else runs, what was broken off before.
     pub around: Journal,
+    /// What a bend has decided of this request, for its own seams to come, the socket's included. The honest path
+    /// neither sets it nor looks at it.
+    pub mark: OnceLock<usize>,
 }
 
 impl Asked {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::contract;
@@ -28,7 +29,7 @@ use super::clock::Clock;
 use super::fixtures::{Fixtures, Registry};
 use super::guards::{self, Decision};
 use super::journal::Ledger;
-use super::limits::Budget;
+use super::limits::{self, Budget, Turn};
 use super::request::{self, Asked, Invalid, Mode, Received, Route};
 use super::socket::Wire;
 use super::stream::{self, Pacing};
@@ -42,6 +43,8 @@ pub(super) struct Server {
     pub(super) key_budget: Budget,
     pub(super) bot_budget: Budget,
     pub(super) places_taken: Mutex<usize>,
+    /// Fair: first come, first served.
+    pub(super) slots: Option<Arc<Semaphore>>,
     pub(super) ledger: Ledger,
     requests: AtomicU64,
 }
@@ -65,6 +68,7 @@ impl Server {
             key_budget: Budget::new(config.limits),
             bot_budget: Budget::new(config.limits),
             places_taken: Mutex::new(0),
+            slots: limits::slots(config.slots),
             ledger: Ledger::new(),
             requests: AtomicU64::new(0),
             config,
@@ -255,17 +259,18 @@ async fn serve(server: Arc<Server>, route: Route, request: Request) -> Response 
             answer::refuse(&server, &asked, refusal)
         }
         Decision::Answer { mode, place } => {
+            let turn = Turn::wait(&server).await;
             let answer = Answer::to(&server, &asked);
             let pacing = Pacing::of(&server, &asked);
             match mode {
-                Mode::Stream => stream::stream(&server, &asked, &answer, pacing, place),
+                Mode::Stream => stream::stream(&server, &asked, &answer, pacing, place, turn),
                 Mode::Json => {
                     let last = pacing.schedule.due(answer.pieces.len().saturating_sub(1));
-                    let left = last.saturating_sub(asked.at.elapsed());
+                    let left = last.saturating_sub(turn.came.unwrap_or(asked.at).elapsed());
                     if !left.is_zero() {
                         tokio::time::sleep(left).await;
                     }
-                    drop(place);
+                    drop((place, turn));
                     answer::reply(&server, &asked, &answer)
                 }
             }
@@ -325,5 +330,6 @@ async fn asked(
         chat,
         at: Instant::now(),
         around,
+        mark: OnceLock::new(),
     }
 }

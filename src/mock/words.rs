@@ -57,6 +57,11 @@ pub fn reply_pieces(seed: u64, chunks: usize, prompt: &str) -> Vec<String> {
     if asks_for_long(prompt) {
         return (1..=100).map(|number| format!("{number}\n")).collect();
     }
+    pieces_of(seed, chunks, prompt)
+}
+
+/// The same, in so many chunks whatever the prompt asks for; at least one.
+pub fn pieces_of(seed: u64, chunks: usize, prompt: &str) -> Vec<String> {
     let repeated: String = prompt.trim().chars().take(REPEATED).collect();
     let mut pieces = vec![
         "You ".to_owned(),

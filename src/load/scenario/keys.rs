@@ -446,7 +446,7 @@ const MOCK: &[Key] = &[
     Key::new(
         "stamp_chunks",
         Kind::Flag,
-        "Whether every chunk tells the instant at which it was sent, to check the measurement against.",
+        "Whether every chunk tells when it was sent, to check the measurement against: `sent_ns`, nanoseconds of CLOCK_MONOTONIC.",
     )
     .or("false"),
 ];
