@@ -171,10 +171,7 @@ pub(super) fn record(
 fn notes(scenario: &Scenario, profile: &Profile, options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
     if options.inside {
-        notes.push(
-            "the target was the built-in mock, in this same process, at its own pace: [mock] of a scenario is not applied yet"
-                .to_owned(),
-        );
+        notes.push("the target was the built-in mock, in this same process".to_owned());
     }
     if !scenario.abort.thresholds.is_empty()
         || scenario.abort.over_saturation == OverSaturation::Stop
