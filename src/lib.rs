@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod cli;
+pub mod compare;
 pub mod conform;
 pub mod contract;
 pub mod judge;

@@ -53,6 +53,20 @@ impl Complaint {
         }
     }
 
+    /// What is wrong with a flag's value that is read as files are.
+    pub(super) fn of_flag(flag: &str, wrong: &Wrong) -> Complaint {
+        let said = wrong.to_string();
+        Complaint {
+            message: if said.contains(flag) {
+                said
+            } else {
+                format!("{flag}: {said}")
+            },
+            place: None,
+            help: help(wrong),
+        }
+    }
+
     /// Everything that is wrong with a file.
     pub(super) fn of_file(mistakes: Mistakes) -> Vec<Complaint> {
         let own = mistakes.file;

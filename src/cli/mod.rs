@@ -1,6 +1,7 @@
 //! The command line: clap's structs are what was typed; each command checks them into what is meant, joins the
 //! runner and the reports, and gives an exit code. It holds no rules.
 
+mod compare;
 mod complaint;
 mod conform;
 mod explain;
@@ -49,6 +50,8 @@ enum Command {
     Mock(mock::Args),
     /// Run the suite against every server that is known to be wrong, and against those that only look it.
     Selftest(selftest::Args),
+    /// Compare two JSON reports, of conform or of load, and judge what changed.
+    Compare(compare::Args),
     /// List cases, requirements, error codes, fixtures, violations, leniencies, flaws or load scenarios.
     List(list::Args),
     /// Explain one of them, with the sentence of the documentation behind it.
@@ -89,6 +92,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Load(args) => load::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Selftest(args) => selftest::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
     };

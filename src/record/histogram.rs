@@ -1,6 +1,7 @@
 //! A distribution: an HDR histogram with its unit, and the quantiles and intervals read off it.
 
 use hdrhistogram::Histogram;
+use std::io;
 
 /// Samples of one figure. Kept to three significant digits; merging is exact, count for count.
 #[derive(Debug, Clone)]
@@ -164,12 +165,17 @@ impl Distribution {
 
     /// A 95 % interval of a quantile, from the order statistics: the ranks that a binomial leaves.
     pub fn interval(&self, share: f64) -> Option<(f64, f64)> {
+        self.interval_of(share, 1.96)
+    }
+
+    /// The same, so many standard errors wide to either side.
+    pub fn interval_of(&self, share: f64, errors: f64) -> Option<(f64, f64)> {
         let histogram = self.histogram.as_ref()?;
         let count = histogram.len() as f64;
         if count < 2.0 {
             return None;
         }
-        let half = 1.96 * (count * share * (1.0 - share)).sqrt();
+        let half = errors * (count * share * (1.0 - share)).sqrt();
         let at = |rank: f64| {
             let rank = rank.clamp(1.0, count);
             self.outside(histogram.value_at_quantile(rank / count))
@@ -189,6 +195,40 @@ impl Distribution {
             let _ = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
         }
         bytes
+    }
+
+    /// The distribution that a report holds: its samples as [`encoded`](Self::encoded) wrote them, and what a histogram
+    /// knows only to its precision.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn decoded(
+        unit: &'static str,
+        bytes: &[u8],
+        mean: f64,
+        stddev: f64,
+        range: (f64, f64),
+    ) -> Result<Distribution, String> {
+        let mut distribution = Distribution::new(unit);
+        if !(0.0..=range.1).contains(&range.0) || !mean.is_finite() || !stddev.is_finite() {
+            return Err("its mean or its range are no figures of samples".to_owned());
+        }
+        let mut histogram: Histogram<u64> = hdrhistogram::serialization::Deserializer::new()
+            .deserialize(&mut io::Cursor::new(bytes))
+            .map_err(|error| error.to_string())?;
+        if histogram.is_empty() {
+            return Ok(distribution);
+        }
+        let factor = distribution.factor();
+        let count = histogram.len() as f64;
+        let (mean, deviation) = (mean * factor, stddev * factor);
+        distribution.sum = mean * count;
+        distribution.squares = (deviation * deviation + mean * mean) * count;
+        distribution.least = (range.0 * factor).round() as u64;
+        distribution.most = (range.1 * factor).round() as u64;
+        histogram.auto(true);
+        distribution.histogram = Some(Box::new(histogram));
+        Ok(distribution)
     }
 
     /// Each distinct value, in the unit, with how many samples have it, ascending.
@@ -231,6 +271,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_a_report_holds_is_read_back(values in proptest::collection::vec(0u64..5_000_000, 1..50)) {
+            let mut written = Distribution::new("ms");
+            for value in &values {
+                written.record(*value);
+            }
+            let (mean, stddev) = (written.mean().unwrap(), written.stddev().unwrap());
+            let range = (written.min().unwrap(), written.max().unwrap());
+            let read = Distribution::decoded("ms", &written.encoded(), mean, stddev, range).unwrap();
+            prop_assert_eq!(read.buckets(), written.buckets());
+            prop_assert_eq!(read.quantile(0.95), written.quantile(0.95));
+            prop_assert_eq!((read.min(), read.max()), (written.min(), written.max()));
+            prop_assert!((read.mean().unwrap() - mean).abs() < 1e-6);
+        }
+
         #[test]
         fn merged_is_recorded_together(
             left in proptest::collection::vec(0u64..5_000_000, 0..50),

@@ -3,6 +3,7 @@
 //!
 //! Everything in here has been scrubbed of keys: a report gets nothing else.
 
+pub mod comparison;
 mod evidence;
 mod heat;
 mod histogram;

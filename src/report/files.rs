@@ -3,6 +3,7 @@
 
 use super::{Demands, Kind};
 use crate::record::Record;
+use crate::record::comparison::Comparison;
 use crate::record::load::LoadRecord;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -126,6 +127,20 @@ impl Reports {
         stdout: &mut dyn Write,
     ) -> Result<(), Vec<Unwritable>> {
         self.write_each(stdout, |kind, bytes| kind.write_load(record, bytes))
+    }
+
+    /// The same for a comparison.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_comparison(
+        self,
+        comparison: &Comparison,
+        stdout: &mut dyn Write,
+    ) -> Result<(), Vec<Unwritable>> {
+        self.write_each(stdout, |kind, bytes| {
+            kind.write_comparison(comparison, bytes)
+        })
     }
 
     fn write_each(

@@ -4,6 +4,7 @@
 //! Knows no runners and no sockets. What it gets has been scrubbed of keys; text that came from a target is made
 //! safe to show by [`line()`] and [`block`], and nowhere else.
 
+pub mod comparison;
 mod excerpt;
 mod exit;
 mod files;
@@ -23,6 +24,7 @@ pub use terminal::{Detail, Look, write as write_terminal};
 pub use text::{block, line, quotation, wrap as wrapped};
 
 use crate::record::Record;
+use crate::record::comparison::Comparison;
 use crate::record::load::LoadRecord;
 use std::io::{self, Write};
 
@@ -50,6 +52,9 @@ impl Kind {
 
     /// Those of a [`LoadRecord`].
     pub const LOAD: &[Kind] = Kind::ALL;
+
+    /// Those of a [`Comparison`].
+    pub const COMPARE: &[Kind] = &[Kind::Json];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -88,5 +93,13 @@ impl Kind {
     /// Those of `out`.
     pub fn write_load(self, record: &LoadRecord, out: &mut dyn Write) -> io::Result<()> {
         load::write(self, record, out)
+    }
+
+    /// Writes a comparison in this format.
+    ///
+    /// # Errors
+    /// Those of `out`; a kind that is not in [`Kind::COMPARE`].
+    pub fn write_comparison(self, comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
+        comparison::write(self, comparison, out)
     }
 }

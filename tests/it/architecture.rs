@@ -19,6 +19,7 @@ const NUMBERS: &[(&str, u8)] = &[
     ("load", 6),
     ("fuzz", 6),
     ("client", 6),
+    ("compare", 7),
     ("selftest", 7),
     ("report", 7),
     ("cli", 8),

@@ -6,7 +6,9 @@ use std::process::Stdio;
 
 #[test]
 fn every_command_has_its_help() {
-    for command in ["", "conform", "load", "mock", "selftest", "list", "explain"] {
+    for command in [
+        "", "conform", "load", "mock", "selftest", "compare", "list", "explain",
+    ] {
         let args = [command, "--help"]
             .into_iter()
             .filter(|arg| !arg.is_empty());

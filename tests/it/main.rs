@@ -5,6 +5,7 @@ mod architecture;
 mod bad_targets;
 mod browser;
 mod command_line;
+mod compare;
 mod conform;
 mod conform_mock;
 mod coverage;

@@ -227,7 +227,9 @@ fn every_flag_that_it_names_is_there() {
     let mut known: BTreeSet<String> = ["--release", "--locked", "--path", "--help"]
         .map(str::to_owned)
         .into();
-    for command in ["conform", "load", "mock", "selftest", "list", "explain"] {
+    for command in [
+        "conform", "load", "mock", "selftest", "compare", "list", "explain",
+    ] {
         known.extend(flags(&Run::new([command, "--help"]).output().stdout));
     }
     let unknown: Vec<String> = flags(&read("README.md"))

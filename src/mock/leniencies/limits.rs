@@ -188,7 +188,12 @@ pub(super) fn entries() -> Vec<Deviation> {
 }
 
 fn leniency_of_code(entries: &mut Vec<Deviation>, id: &'static str, code: ErrorCode) {
-    let reword = move |refusal: &mut Refusal| refusal.code = code.as_str().into();
+    // Another leniency may refuse at the same guard for another reason.
+    let reword = move |refusal: &mut Refusal| {
+        if refusal.status == code.status() {
+            refusal.code = code.as_str().into();
+        }
+    };
     entries.push(leniency(
         id,
         [LIMIT_1],

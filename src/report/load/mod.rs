@@ -8,7 +8,7 @@ mod json;
 mod junit;
 mod md;
 mod terminal;
-mod words;
+pub(super) mod words;
 
 pub use exit::{Verdict, exit_code};
 pub use terminal::write as write_terminal;

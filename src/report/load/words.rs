@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) const NONE: &str = "-";
 
 /// A whole number, its thousands apart: `1,234,567`.
-pub(super) fn number(value: u64) -> String {
+pub(in crate::report) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -31,7 +31,7 @@ pub(super) fn count(value: u64, thing: &str) -> String {
 }
 
 /// A figure to three digits, which is what a distribution keeps: `0.0123`, `4.56`, `78.9`, `123`, `4,567`.
-pub(super) fn figure(value: f64) -> String {
+pub(in crate::report) fn figure(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
         NONE.to_owned()
@@ -54,7 +54,7 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// [`figure`], or what stands for none.
-pub(super) fn or_none(value: Option<f64>) -> String {
+pub(in crate::report) fn or_none(value: Option<f64>) -> String {
     value.map_or_else(|| NONE.to_owned(), figure)
 }
 
