@@ -2,7 +2,7 @@
 //!
 //! A conformance run is worse where something broke that worked; a load run where a figure moved further than is
 //! tolerated and chance does not explain it. Knows neither files nor formats: text of JSON in, a
-//! [`Comparison`](crate::record::comparison::Comparison) out.
+//! [`Comparison`] out.
 
 mod conform;
 mod load;
