@@ -60,6 +60,10 @@ impl Scrubber {
     /// Adds a key; its masked form takes its place.
     pub fn add_key(&mut self, key: &ApiKey) {
         let masked = key.masked();
+        // The bare prefix hides nothing, and would be found in what is masked already.
+        if masked.starts_with(key.expose()) {
+            return;
+        }
         self.add(key.expose(), &masked);
     }
 

@@ -1,5 +1,7 @@
 //! The documentation itself, and the sentences of it that no test can reach.
 
+use std::ops::Range;
+
 /// The API reference, to the letter.
 pub const DOCUMENT: &str = include_str!("api-reference.txt");
 
@@ -27,40 +29,78 @@ pub const NOT_TESTABLE: &[(&str, &str)] = &[
 
 const HEADING: &str = "a heading promises nothing";
 
-/// The documentation's sentences and samples, one by one, in its order: what the ledger test accounts for. A
-/// sample (a run of lines with code in it) is one unit up to its next blank line; prose is split at full stops.
-pub fn sentences() -> Vec<&'static str> {
+/// What a [`Passage`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassageKind {
+    /// A heading.
+    Heading,
+    /// A paragraph; its parts are sentences, or the whole entry where a name is explained (`role — …`).
+    Prose,
+    /// A sample of code; its parts are lines.
+    Sample,
+    /// The table of errors; its parts are rows, the first one its head.
+    Table,
+}
+
+/// What stands between two blank lines of the documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// What it is.
+    pub kind: PassageKind,
+    /// Its parts, as ranges of [`DOCUMENT`], in order.
+    pub parts: Vec<Range<usize>>,
+}
+
+/// The documentation's passages, in its order.
+pub fn passages() -> Vec<Passage> {
     let mut found = Vec::new();
-    for block in blocks() {
-        if is_sample(block) {
-            found.push(block);
-            continue;
-        }
-        for line in block.lines() {
-            if line.contains(" — ") {
-                found.push(line);
-                continue;
-            }
-            let mut rest = line;
-            while let Some(end) = rest.find(". ") {
-                found.push(&rest[..=end]);
-                rest = &rest[end + 2..];
-            }
-            found.push(rest);
-        }
+    let mut start = 0;
+    for block in DOCUMENT.trim_end().split("\n\n") {
+        found.push(passage(start, block));
+        start += block.len() + 2;
     }
     found
 }
 
-fn blocks() -> Vec<&'static str> {
-    let mut blocks = Vec::new();
-    let mut rest = DOCUMENT.trim_end();
-    while let Some(end) = rest.find("\n\n") {
-        blocks.push(&rest[..end]);
-        rest = rest[end..].trim_start_matches('\n');
+fn passage(start: usize, block: &str) -> Passage {
+    let kind = if NOT_TESTABLE.contains(&(block, HEADING)) {
+        PassageKind::Heading
+    } else if is_sample(block) {
+        PassageKind::Sample
+    } else if block.starts_with("StatusCode") {
+        PassageKind::Table
+    } else {
+        PassageKind::Prose
+    };
+    let mut parts = Vec::new();
+    let mut from = start;
+    for line in block.split('\n') {
+        let end = from + line.len();
+        if kind == PassageKind::Prose && !line.contains(" — ") {
+            while let Some(stop) = DOCUMENT[from..end].find(". ") {
+                parts.push(from..from + stop + 1);
+                from += stop + 2;
+            }
+        }
+        parts.push(from..end);
+        from = end + 1;
     }
-    blocks.push(rest);
-    blocks
+    Passage { kind, parts }
+}
+
+/// The documentation's sentences and samples, one by one, in its order: what the ledger test accounts for. A
+/// sample (a run of lines with code in it) is one unit up to its next blank line.
+pub fn sentences() -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for Passage { kind, parts } in passages() {
+        match (kind, parts.as_slice()) {
+            (PassageKind::Sample, [first, .., last]) => {
+                found.push(&DOCUMENT[first.start..last.end]);
+            }
+            (_, parts) => found.extend(parts.iter().map(|part| &DOCUMENT[part.clone()])),
+        }
+    }
+    found
 }
 
 fn is_sample(block: &str) -> bool {

@@ -11,7 +11,7 @@ mod document;
 mod requirements;
 
 pub use codes::ErrorCode;
-pub use document::{DOCUMENT, NOT_TESTABLE, sentences};
+pub use document::{DOCUMENT, NOT_TESTABLE, Passage, PassageKind, passages, sentences};
 pub use requirements::*;
 
 /// The path of the one endpoint, below the base URL: `/api/v1/bot/{botId}/chat` (ROUTE-1).

@@ -46,8 +46,14 @@ pub(crate) fn is_unsafe(c: char) -> bool {
         )
 }
 
+/// The head of the documentation's table of errors, as its text has it.
+const TABLE_HEAD: &str = "StatusCodeMeaning";
+
 /// A sentence of the documentation on one line; a row of its table of errors with its cells apart.
 pub fn quotation(sentence: &str) -> String {
+    if sentence == TABLE_HEAD {
+        return "Status | Code | Meaning".to_owned();
+    }
     let row = ErrorCode::ALL.iter().find_map(|code| {
         let codes = sentence
             .strip_prefix(&code.status().to_string())?
@@ -107,6 +113,7 @@ mod tests {
             quotation(row),
             "503 | bot_offline / container_error | The agent is unavailable or the container could not be reached"
         );
+        assert_eq!(quotation("StatusCodeMeaning"), "Status | Code | Meaning");
         assert_eq!(quotation("{\n  \"a\": 1\n}"), "{ \"a\": 1 }");
     }
 
