@@ -1,6 +1,7 @@
 //! `clawcheck conform`.
 
 use super::complaint::Complaint;
+use super::github::{Job, summarize};
 use super::known_failures::{self, KnownFailures};
 use super::outlet::{Stream, tell, unless_closed};
 use super::quantity;
@@ -10,11 +11,11 @@ use super::signals::Signals;
 use super::subject::{self, Subject};
 use super::{Failure, env, runtime};
 use crate::case::Catalogue;
-use crate::conform::{self, Options, Plan, Stop};
+use crate::conform::{self, Exchanges, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
-use crate::record::{Ended, Outcome, Record, Summary, TestResult};
-use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, write_terminal};
+use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
+use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, github, write_terminal};
 use crate::time::Scale;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -87,7 +88,7 @@ pub(super) struct Args {
     )]
     max_wait: Option<String>,
 
-    /// Write a report: json or junit; the path `-` is standard output.
+    /// Write a report: json, junit, html, md, har or sarif; the path `-` is standard output.
     #[arg(long, value_name = "KIND=PATH", help_heading = "Output")]
     report: Vec<String>,
     /// Show only failures and the summary's line.
@@ -260,6 +261,7 @@ fn options(args: &Args, complaints: &mut Vec<Complaint>) -> Options {
             .unwrap_or(Duration::from_secs(60)),
         fail_fast: args.fail_fast,
         expected_failures: Vec::new(),
+        exchanges: Exchanges::default(),
         stop: Stop::default(),
     }
 }
@@ -275,7 +277,11 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
         let plan = conform::plan(&checked.catalogue, &profile, &checked.options);
         return Ok(dry_run(&plan, &mut io::stdout().lock()).map(|()| 0)?);
     }
-    let ran = with_progress(&checked, &profile).await?;
+    let job = Job::begin(&mut checked.people.writer(false))?;
+    if checked.reports.want_exchanges() {
+        checked.options.exchanges = Exchanges::Told;
+    }
+    let ran = with_progress(&mut checked, &profile).await?;
     let mut record = match ran {
         Ran::Ended(record) => *record,
         Ran::NotBegun(why) => Record {
@@ -286,7 +292,7 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     };
     record.notes.append(&mut checked.expired);
     drop(mock);
-    finish(checked, &record)
+    finish(checked, job, &record)
 }
 
 /// The profile to test, and the mock where it is the one inside.
@@ -325,7 +331,7 @@ enum Ran {
     Left(Vec<TestResult>),
 }
 
-async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Failure> {
+async fn with_progress(checked: &mut Checked, profile: &Profile) -> Result<Ran, Failure> {
     let mut signals = Signals::listen().map_err(|error| {
         Failure::Unable(Complaint::new(format!(
             "signals can't be listened to: {error}"
@@ -335,6 +341,11 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
     let known = checked.options.expected_failures.iter();
     let mut screen = Screen::new(checked.detail, known.map(|failure| failure.id.clone()));
     let stop = &checked.options.stop;
+    let reports = &mut checked.reports;
+    let mut event = |screen: &mut Screen, event: Event| match event {
+        Event::Exchanged(entry) => reports.exchanged(&entry, &mut io::stdout().lock()),
+        event => screen.event(&event),
+    };
     let run = conform::run(&checked.catalogue, profile, &checked.options, sender);
     tokio::pin!(run);
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -342,7 +353,7 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
     let mut grace = None;
     let result = loop {
         tokio::select! {
-            Some(event) = events.recv() => screen.event(&event),
+            Some(told) = events.recv() => event(&mut screen, told),
             _ = ticks.tick() => {
                 screen.tick();
                 if grace.is_some_and(|until| Instant::now() >= until) {
@@ -358,6 +369,9 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
                     }
                     2 => stop.now.cancel(),
                     _ => {
+                        while let Ok(told) = events.try_recv() {
+                            event(&mut screen, told);
+                        }
                         screen.finish(&mut events);
                         return Ok(Ran::Left(screen.results));
                     }
@@ -366,6 +380,9 @@ async fn with_progress(checked: &Checked, profile: &Profile) -> Result<Ran, Fail
             result = &mut run => break result,
         }
     };
+    while let Ok(told) = events.try_recv() {
+        event(&mut screen, told);
+    }
     screen.finish(&mut events);
     Ok(match result {
         Ok(record) if asked > 0 => Ran::Ended(Box::new(interrupted(record))),
@@ -422,11 +439,12 @@ fn bare(profile: &Profile, started_at: SystemTime) -> Record {
 }
 
 /// Writes the reports and the summary; a report that can't be written turns a 0 into a 1, for it will be missed.
-fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
-    let code = exit_code(record, checked.demands);
+fn finish(checked: Checked, job: Option<Job>, record: &Record) -> Result<u8, Failure> {
+    let demands = checked.demands;
+    let code = exit_code(record, demands);
     let written = checked
         .reports
-        .write(record, checked.demands, &mut io::stdout().lock());
+        .write(record, demands, &mut io::stdout().lock());
     let colour = checked.people.colour(checked.no_color);
     let look = Look {
         colour,
@@ -434,9 +452,14 @@ fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
         detail: checked.detail,
     };
     let mut page = Vec::new();
-    write_terminal(record, checked.demands, look, &mut page)?;
+    write_terminal(record, demands, look, &mut page)?;
     let mut out = checked.people.writer(colour);
     unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
+    if let Some(job) = job {
+        let annotations = github::annotations(record, demands);
+        unless_closed(job.end(&annotations, &mut checked.people.writer(false)))?;
+        summarize(|room| github::summary(record, demands, room));
+    }
     if let Err(unwritable) = written {
         for unwritable in &unwritable {
             tell(&format!("error: {unwritable}"));

@@ -2,6 +2,7 @@
 
 use super::complaint::Complaint;
 use super::conform::inside;
+use super::github::{Job, summarize};
 use super::outlet::{Stream, tell};
 use super::quantity;
 use super::reports;
@@ -12,7 +13,7 @@ use crate::load::{self, BUILTIN, Driver, NotFound, Options, Overrides, Scenario,
 use crate::mock::Mock;
 use crate::profile::Profile;
 use crate::record::load::LoadRecord;
-use crate::report::load::{exit_code, write_terminal};
+use crate::report::load::{exit_code, github, write_terminal};
 use crate::report::{Detail, Kind, Look, Reports};
 use crate::wire::Endpoint;
 use std::fs::File;
@@ -265,6 +266,10 @@ fn afford(scenario: &Scenario, profile: &Profile, complaints: &mut Vec<Complaint
 }
 
 async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
+    let job = match checked.people {
+        Stream::Out => Job::begin(&mut stdout),
+        Stream::Err => Job::begin(&mut Stream::Err.writer(false)),
+    }?;
     let (profile, mock): (Profile, Option<Mock>) = match &checked.subject {
         Subject::Deployment(profile) => (Profile::clone(profile), None),
         Subject::Mock => inside(load::mock_config(&checked.scenario)).await?,
@@ -301,11 +306,16 @@ async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
         ),
         load::SetupError::Way(why) => Failure::Unable(Complaint::new(why)),
     })?;
-    finish(checked, &record, &mut stdout)
+    finish(checked, job, &record, &mut stdout)
 }
 
 /// Writes the reports and the page; a report that can't be written turns a 0 into a 1, for it will be missed.
-fn finish(checked: Checked, record: &LoadRecord, stdout: &mut Guarded) -> Result<u8, Failure> {
+fn finish(
+    checked: Checked,
+    job: Option<Job>,
+    record: &LoadRecord,
+    stdout: &mut Guarded,
+) -> Result<u8, Failure> {
     let code = exit_code(record);
     let written = checked.reports.write_load(record, stdout);
     let colour = checked.people.colour(checked.no_color);
@@ -324,6 +334,15 @@ fn finish(checked: Checked, record: &LoadRecord, stdout: &mut Guarded) -> Result
         }
     };
     super::outlet::unless_closed(shown)?;
+    if let Some(job) = job {
+        let annotations = github::annotations(record);
+        let told = match checked.people {
+            Stream::Out => job.end(&annotations, stdout),
+            Stream::Err => job.end(&annotations, &mut Stream::Err.writer(false)),
+        };
+        super::outlet::unless_closed(told)?;
+        summarize(|room| github::summary(record, room).unwrap_or_default());
+    }
     if let Err(unwritable) = written {
         for unwritable in &unwritable {
             tell(&format!("error: {unwritable}"));

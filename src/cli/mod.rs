@@ -5,6 +5,7 @@ mod compare;
 mod complaint;
 mod conform;
 mod explain;
+mod github;
 mod known_failures;
 mod list;
 mod load;

@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Pace")]
     busy: bool,
 
-    /// Write a report: json or junit; the path `-` is standard output.
+    /// Write a report: json, junit, html or md; the path `-` is standard output.
     #[arg(long, value_name = "KIND=PATH", help_heading = "Output")]
     report: Vec<String>,
     /// Show only what went wrong, and the sum.
@@ -129,7 +129,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     trials.retain(|trial| {
         (args.only.is_empty() || any(&args.only, trial)) && !any(&args.skip, trial)
     });
-    let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
+    let wanted = reports::wanted(&args.report, Kind::SELFTEST, &mut complaints);
     let reports = reports::open(&wanted, &mut complaints);
     let (Some(reports), true) = (reports, complaints.is_empty()) else {
         return Err(complaints);

@@ -2,14 +2,14 @@
 
 use super::ledger::Ledger;
 use super::pacer::{Pacer, Pass};
-use super::{Options, Stop};
+use super::{Exchanges, Options, Stop};
 use crate::case::{Ask, Courier, Delivery, Inconclusive, Opened};
 use crate::contract::{DONE, ErrorCode};
 use crate::judge::rules::limit;
 use crate::judge::rules::stream::{END_AFTER_DONE, NEVER_ENDS};
 use crate::judge::{Answer, Mode, json};
 use crate::profile::Profile;
-use crate::record::Event;
+use crate::record::{Entry, Event};
 use crate::secret::Scrubber;
 use crate::time::Deadline;
 use crate::wire::{
@@ -19,7 +19,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -36,6 +36,11 @@ const SENDING: Duration = Duration::from_secs(60);
 /// Tries to connect.
 const TRIES_CONNECT: u32 = 3;
 
+tokio::task_local! {
+    /// The test that sends: known to who runs it, so that no case has to hand it on.
+    pub(super) static TEST: String;
+}
+
 pub(super) struct Carrier<'a> {
     pub(super) profile: &'a Profile,
     pub(super) transport: Transport,
@@ -49,6 +54,9 @@ pub(super) struct Carrier<'a> {
     events: UnboundedSender<Event>,
     stop: Stop,
     max_wait: Duration,
+    exchanges: Exchanges,
+    /// An instant, and what the clock on the wall said then.
+    began: (Instant, SystemTime),
     /// A stream was seen that never ends: the others are not waited for so long.
     never_ends: AtomicBool,
     /// An answer was seen whose body never becomes whole.
@@ -79,6 +87,8 @@ impl<'a> Carrier<'a> {
             events,
             stop: options.stop.clone(),
             max_wait: options.max_wait,
+            exchanges: options.exchanges,
+            began: (Instant::now(), SystemTime::now()),
             never_ends: AtomicBool::new(false),
             never_whole: AtomicBool::new(false),
             unanswered: AtomicUsize::new(0),
@@ -114,6 +124,7 @@ impl<'a> Carrier<'a> {
     }
 
     fn note(&self, ask: Arc<Ask>, exchange: Exchange) -> Delivery {
+        self.tell(&exchange);
         let delivery = Delivery {
             ask,
             exchange: Arc::new(exchange),
@@ -131,6 +142,22 @@ impl<'a> Carrier<'a> {
         }
         self.ledger().note(&delivery, &keys);
         delivery
+    }
+
+    /// Tells of an exchange, where somebody wants to know of each.
+    fn tell(&self, exchange: &Exchange) {
+        if self.exchanges == Exchanges::Kept {
+            return;
+        }
+        let (instant, time) = self.began;
+        let entry = Entry::new(
+            exchange,
+            &self.profile.target.root(),
+            time + exchange.started.saturating_duration_since(instant),
+            TEST.try_with(String::clone).ok(),
+            &self.scrubber(),
+        );
+        let _ = self.events.send(Event::Exchanged(Box::new(entry)));
     }
 
     /// Whether a request needs byte-exact HTTP/1.1.

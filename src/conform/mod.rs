@@ -35,8 +35,20 @@ pub struct Options {
     pub fail_fast: bool,
     /// Known failures.
     pub expected_failures: Vec<ExpectedFailure>,
+    /// Whether each exchange is told of as it ends.
+    pub exchanges: Exchanges,
     /// How the run is told to end.
     pub stop: Stop,
+}
+
+/// What becomes of the exchanges that no result shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Exchanges {
+    /// The run keeps them to itself.
+    #[default]
+    Kept,
+    /// Each is an event ([`Event::Exchanged`](crate::record::Event::Exchanged)) as soon as it is over.
+    Told,
 }
 
 impl Default for Options {
@@ -50,6 +62,7 @@ impl Default for Options {
             max_wait: Duration::from_secs(60),
             fail_fast: false,
             expected_failures: Vec::new(),
+            exchanges: Exchanges::default(),
             stop: Stop::default(),
         }
     }

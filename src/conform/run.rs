@@ -1,13 +1,13 @@
 //! The run itself: one owner of its state, tests side by side, a record at the end whatever happens.
 
-use super::carrier::{Carrier, summary as said};
+use super::carrier::{Carrier, TEST, summary as said};
 use super::probe::{Probed, probe};
 use super::select::{missing, wanted, wants};
 use super::{Options, finish};
 use crate::case::{
     Bench, Case, Catalogue, Courier as _, Delivery, Inconclusive, Verdict, reproduce,
 };
-use crate::contract::{FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
+use crate::contract::{ERROR_1, FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
 use crate::judge::rules::shape;
 use crate::judge::{Check, Mode};
 use crate::profile::{HttpVersion, Profile};
@@ -147,7 +147,8 @@ pub async fn run(
     let mut fingerprint = ledger.fingerprint();
     fingerprint.insert("wire.http".to_owned(), version);
     let (requests, completions, retried) = (ledger.requests, ledger.completions, ledger.retried);
-    if ledger.codeless() {
+    // Only where the one result that tells the cause is wanted too.
+    if ledger.codeless() && wanted(options, &["error.code", ERROR_1.as_str()]) {
         finish::group_codeless(&mut results);
     }
     let testable = !matches!(ended, Ended::Untestable(_)) && requests > 0;
@@ -459,7 +460,8 @@ async fn one(carrier: &Carrier<'_>, profile: &Profile, job: Job<'_>) -> Vec<Test
         mode: job.mode,
         courier: carrier,
     };
-    let verdict = job.case.run(&bench).await;
+    let id = job.case.result_id(job.mode);
+    let verdict = TEST.scope(id, job.case.run(&bench)).await;
     results(carrier, profile, &job, verdict, began.elapsed())
 }
 

@@ -79,6 +79,14 @@ impl Target {
             .map_or_else(|_| String::new(), |endpoint| endpoint.base_path)
     }
 
+    /// Scheme and authority of the base URL.
+    pub fn root(&self) -> String {
+        Endpoint::parse(&self.base_url).map_or_else(
+            |_| String::new(),
+            |endpoint| format!("{}://{}", endpoint.scheme.as_str(), endpoint.host_header()),
+        )
+    }
+
     /// The value of `Host`.
     pub fn host_header(&self) -> String {
         Endpoint::parse(&self.base_url)

@@ -98,7 +98,15 @@ fn response_text(
             visible(&scrubber.scrub(&exchange.surplus), None, 200).0
         );
     }
-    let end = match &exchange.end {
+    if let Some(end) = ending(&exchange.end) {
+        let _ = write!(text, "\n[{end}]");
+    }
+    (text, marked)
+}
+
+/// How an exchange ended, where its answer is not whole.
+pub(super) fn ending(end: &End) -> Option<String> {
+    match end {
         End::Complete => None,
         End::Closed => Some("the connection was closed before the answer was whole".to_owned()),
         End::Reset => Some("the connection was reset before the answer was whole".to_owned()),
@@ -107,11 +115,7 @@ fn response_text(
         End::Abandoned => Some("abandoned by clawcheck".to_owned()),
         End::TooLarge => Some("abandoned by clawcheck: larger than it keeps".to_owned()),
         End::Unreachable(why) => Some(why.to_string()),
-    };
-    if let Some(end) = end {
-        let _ = write!(text, "\n[{end}]");
     }
-    (text, marked)
 }
 
 /// Scrubs a body piecewise around the marked range, so that the mark still points at the same bytes. A key that

@@ -4,6 +4,7 @@
 //! Everything in here has been scrubbed of keys: a report gets nothing else.
 
 pub mod comparison;
+mod entry;
 mod evidence;
 mod heat;
 mod histogram;
@@ -12,6 +13,7 @@ mod outcome;
 mod ratios;
 mod run;
 
+pub use entry::{Answered, Content, Entry, Field};
 pub use evidence::Evidence;
 pub use heat::{heat_bucket, heat_floor_ms};
 pub use histogram::Distribution;

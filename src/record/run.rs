@@ -1,6 +1,6 @@
 //! A run: its events as they happen, its record afterwards.
 
-use super::{Evidence, Outcome};
+use super::{Entry, Evidence, Outcome};
 use crate::contract::RequirementId;
 use crate::judge::Check;
 use std::collections::BTreeMap;
@@ -122,6 +122,8 @@ pub enum Event {
     },
     /// A test ended.
     Finished(Box<TestResult>),
+    /// A request got its answer, or none; only where the run was asked to tell.
+    Exchanged(Box<Entry>),
     /// The run waits, because the target asked for it.
     Waiting {
         /// How long.

@@ -71,6 +71,45 @@ impl Verdict {
             Verdict::Interrupted => 130,
         }
     }
+
+    /// The word that stands over a report.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Verdict::Kept => "PASS",
+            Verdict::Broken | Verdict::NotStrict | Verdict::Unproven => "FAIL",
+            Verdict::Untestable => "CAN'T BE TESTED",
+            Verdict::NothingTested => "NOTHING TESTED",
+            Verdict::Interrupted => "INTERRUPTED",
+        }
+    }
+
+    /// What the exit code of a command means.
+    pub(crate) fn in_words(self, command: &str) -> &'static str {
+        match (command, self) {
+            ("selftest", Verdict::Kept) => "the suite has teeth, and bites nobody who is right",
+            ("selftest", Verdict::NothingTested) => "nothing was tried",
+            ("selftest", Verdict::Interrupted) => Verdict::Interrupted.says(),
+            ("selftest", _) => "a violation survived, or a legal server was accused",
+            (_, verdict) => verdict.says(),
+        }
+    }
+
+    /// What the exit code means for a target.
+    pub(crate) const fn says(self) -> &'static str {
+        match self {
+            Verdict::Kept => "the target keeps the contract, as far as it was tested",
+            Verdict::Broken => "the target breaks the contract: at least one MUST failed",
+            Verdict::NotStrict => {
+                "an advisory, or a known failure that passes by now, counts under --strict"
+            }
+            Verdict::Unproven => {
+                "a MUST was left without a verdict, which counts under --require-all"
+            }
+            Verdict::NothingTested => "nothing was tested",
+            Verdict::Untestable => "the target can't be tested",
+            Verdict::Interrupted => "interrupted: what ran so far is reported",
+        }
+    }
 }
 
 /// The exit code of a run.

@@ -1,10 +1,12 @@
 //! Where reports go. Each place is tried before anything is sent, and an old report stays until the new one is
 //! whole: it is written beside it and then takes its name.
 
+use super::har::Archive;
+use super::text::line;
 use super::{Demands, Kind};
-use crate::record::Record;
 use crate::record::comparison::Comparison;
 use crate::record::load::LoadRecord;
+use crate::record::{Entry, Record};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -56,7 +58,18 @@ impl std::error::Error for Unwritable {}
 /// Every report that was asked for, its place open.
 #[derive(Debug)]
 pub struct Reports {
-    open: Vec<(Kind, PathBuf, Open)>,
+    open: Vec<Report>,
+}
+
+#[derive(Debug)]
+struct Report {
+    kind: Kind,
+    path: PathBuf,
+    open: Open,
+    /// Of the kind that is written as exchanges come.
+    archive: Archive,
+    /// Why it can't be written to its end.
+    broken: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -68,10 +81,11 @@ enum Open {
         temporary: PathBuf,
         end: PathBuf,
     },
-    /// The place itself: a device, or a file in a folder that can't be written.
+    /// The place itself: a device, or a file in a folder that can't be written. What stood in such a file goes when the
+    /// first byte comes.
     Itself {
         file: File,
-        regular: bool,
+        old: bool,
     },
 }
 
@@ -89,7 +103,13 @@ impl Reports {
                 Place::File(path) => (path.clone(), open(path)),
             };
             match open {
-                Ok(open) => reports.open.push((*kind, path, open)),
+                Ok(open) => reports.open.push(Report {
+                    kind: *kind,
+                    path,
+                    open,
+                    archive: Archive::default(),
+                    broken: None,
+                }),
                 Err(why) => unwritable.push(Unwritable {
                     kind: *kind,
                     path,
@@ -104,6 +124,24 @@ impl Reports {
         }
     }
 
+    /// Whether one of them is made of every exchange, so that each has to be told of ([`Reports::exchanged`]).
+    pub fn want_exchanges(&self) -> bool {
+        self.open.iter().any(|report| report.kind == Kind::Har)
+    }
+
+    /// Takes up an exchange. What can't be written is told in the end.
+    pub fn exchanged(&mut self, entry: &Entry, stdout: &mut dyn Write) {
+        for report in &mut self.open {
+            if report.kind != Kind::Har || report.broken.is_some() {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let written = report.archive.add(entry, &mut bytes);
+            let written = written.and_then(|()| report.open.push(&bytes, stdout));
+            report.broken = written.err();
+        }
+    }
+
     /// Writes all of them; one that fails does not keep the others from being written.
     ///
     /// # Errors
@@ -114,7 +152,10 @@ impl Reports {
         demands: Demands,
         stdout: &mut dyn Write,
     ) -> Result<(), Vec<Unwritable>> {
-        self.write_each(stdout, |kind, bytes| kind.write(record, demands, bytes))
+        self.write_each(stdout, |report, bytes| match report.kind {
+            Kind::Har => report.archive.end(&line(&record.target), bytes),
+            kind => kind.write(record, demands, bytes),
+        })
     }
 
     /// The same for the record of a load run.
@@ -126,7 +167,9 @@ impl Reports {
         record: &LoadRecord,
         stdout: &mut dyn Write,
     ) -> Result<(), Vec<Unwritable>> {
-        self.write_each(stdout, |kind, bytes| kind.write_load(record, bytes))
+        self.write_each(stdout, |report, bytes| {
+            report.kind.write_load(record, bytes)
+        })
     }
 
     /// The same for a comparison.
@@ -138,21 +181,27 @@ impl Reports {
         comparison: &Comparison,
         stdout: &mut dyn Write,
     ) -> Result<(), Vec<Unwritable>> {
-        self.write_each(stdout, |kind, bytes| {
-            kind.write_comparison(comparison, bytes)
+        self.write_each(stdout, |report, bytes| {
+            report.kind.write_comparison(comparison, bytes)
         })
     }
 
     fn write_each(
         mut self,
         stdout: &mut dyn Write,
-        write: impl Fn(Kind, &mut Vec<u8>) -> io::Result<()>,
+        write: impl Fn(&mut Report, &mut Vec<u8>) -> io::Result<()>,
     ) -> Result<(), Vec<Unwritable>> {
         let mut unwritable = Vec::new();
-        for (kind, path, open) in self.open.drain(..) {
+        for mut report in self.open.drain(..) {
             let mut bytes = Vec::new();
-            let written = write(kind, &mut bytes).and_then(|()| open.finish(&bytes, stdout));
-            if let Err(why) = written {
+            let written = match report.broken.take() {
+                Some(broken) => Err(broken),
+                None => write(&mut report, &mut bytes),
+            };
+            let Report {
+                kind, path, open, ..
+            } = report;
+            if let Err(why) = open.finish(written.map(|()| bytes), stdout) {
                 unwritable.push(Unwritable { kind, path, why });
             }
         }
@@ -167,8 +216,8 @@ impl Reports {
 impl Drop for Reports {
     /// A run that never came to its reports leaves nothing beside them.
     fn drop(&mut self) {
-        for (_, _, open) in &self.open {
-            if let Open::Beside { temporary, .. } = open {
+        for report in &self.open {
+            if let Open::Beside { temporary, .. } = &report.open {
                 let _ = fs::remove_file(temporary);
             }
         }
@@ -190,10 +239,7 @@ fn open(path: &Path) -> io::Result<Open> {
     if let Some(old) = &old {
         let file = OpenOptions::new().write(true).open(&end)?;
         if !old.is_file() {
-            return Ok(Open::Itself {
-                file,
-                regular: false,
-            });
+            return Ok(Open::Itself { file, old: false });
         }
     }
     let temporary = end.with_file_name(format!(
@@ -214,38 +260,46 @@ fn open(path: &Path) -> io::Result<Open> {
         }
         Err(_) if old.is_some() => Ok(Open::Itself {
             file: OpenOptions::new().write(true).open(&end)?,
-            regular: true,
+            old: true,
         }),
         Err(error) => Err(error),
     }
 }
 
 impl Open {
-    fn finish(self, bytes: &[u8], stdout: &mut dyn Write) -> io::Result<()> {
+    /// Writes the next bytes.
+    fn push(&mut self, bytes: &[u8], stdout: &mut dyn Write) -> io::Result<()> {
         match self {
             Open::Stdout => unless_closed(stdout.write_all(bytes).and_then(|()| stdout.flush())),
-            Open::Beside {
-                mut file,
-                temporary,
-                end,
-            } => {
-                let written = file
-                    .write_all(bytes)
-                    .and_then(|()| file.sync_all())
-                    .and_then(|()| fs::rename(&temporary, &end));
-                if written.is_err() {
-                    let _ = fs::remove_file(&temporary);
-                }
-                written
-            }
-            Open::Itself { mut file, regular } => {
-                if regular {
+            Open::Beside { file, .. } => file.write_all(bytes),
+            Open::Itself { file, old } => {
+                if std::mem::take(old) {
                     file.seek(SeekFrom::Start(0))?;
                     file.set_len(0)?;
                 }
                 unless_closed(file.write_all(bytes).and_then(|()| file.flush()))
             }
         }
+    }
+
+    /// Writes the last bytes, where there was no error before, and gives the file its name.
+    fn finish(mut self, last: io::Result<Vec<u8>>, stdout: &mut dyn Write) -> io::Result<()> {
+        let written = last.and_then(|bytes| self.push(&bytes, stdout));
+        let Open::Beside {
+            file,
+            temporary,
+            end,
+        } = self
+        else {
+            return written;
+        };
+        let named = written
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&temporary, &end));
+        if named.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        named
     }
 }
 

@@ -83,7 +83,8 @@ fn kind(result: &TestResult) -> &str {
     result.observed.get("kind").map_or("", String::as_str)
 }
 
-fn sum(record: &Record, look: Look, out: &mut dyn Write) -> io::Result<()> {
+/// How many were caught, advised against and left alone.
+pub(super) fn caught(record: &Record) -> String {
     let of = |wanted: &str| {
         let all = record
             .results
@@ -99,15 +100,18 @@ fn sum(record: &Record, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let (caught, violations) = of("violation");
     let (quiet, legal) = of("leniency");
     let (advised, flaws) = of("flaw");
-    writeln!(
-        out,
+    format!(
         "{caught} of {} caught by a requirement that they break; {} of {} advised; {} in {} legal",
         count(violations, "violation"),
         advised,
         count(flaws, "flaw"),
         count(legal - quiet, "false alarm"),
         count(legal, "server"),
-    )?;
+    )
+}
+
+fn sum(record: &Record, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", caught(record))?;
     let summary = &record.summary;
     writeln!(
         out,
@@ -118,12 +122,11 @@ fn sum(record: &Record, look: Look, out: &mut dyn Write) -> io::Result<()> {
         record.duration.as_secs_f64()
     )?;
     let verdict = Verdict::of(record, Demands::default());
-    let (style, says) = match verdict {
-        Verdict::Kept => (GOOD, "the suite has teeth, and bites nobody who is right"),
-        Verdict::Interrupted => (BAD, "interrupted: what ran so far is reported"),
-        Verdict::NothingTested => (BAD, "nothing was tried"),
-        _ => (BAD, "a violation survived, or a legal server was accused"),
+    let style = match verdict {
+        Verdict::Kept => GOOD,
+        _ => BAD,
     };
+    let says = verdict.in_words(record.command);
     writeln!(
         out,
         "{}  {says}",

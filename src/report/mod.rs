@@ -8,11 +8,19 @@ pub mod comparison;
 mod excerpt;
 mod exit;
 mod files;
+pub mod github;
+mod har;
+mod html;
 mod json;
 mod junit;
 pub mod load;
+mod markdown;
 mod matrix;
+mod md;
+mod page;
 mod progress;
+mod sarif;
+mod standing;
 mod terminal;
 mod text;
 
@@ -28,30 +36,52 @@ use crate::record::comparison::Comparison;
 use crate::record::load::LoadRecord;
 use std::io::{self, Write};
 
-/// A format of reports. Which of them a command writes is in [`Kind::CONFORM`] and [`Kind::LOAD`].
+/// A format of reports. Which of them a command writes is in [`Kind::CONFORM`], [`Kind::SELFTEST`] and [`Kind::LOAD`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Everything, for programs.
     Json,
     /// JUnit's XML, for CI.
     Junit,
-    /// One page with charts, for a browser.
+    /// One page, for a browser.
     Html,
     /// Markdown, for an issue.
     Md,
     /// The run over time, for a spreadsheet.
     Csv,
+    /// Every exchange, as an HTTP archive.
+    Har,
+    /// Findings, for code scanning.
+    Sarif,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: &[Kind] = &[Kind::Json, Kind::Junit, Kind::Html, Kind::Md, Kind::Csv];
+    pub const ALL: &[Kind] = &[
+        Kind::Json,
+        Kind::Junit,
+        Kind::Html,
+        Kind::Md,
+        Kind::Csv,
+        Kind::Har,
+        Kind::Sarif,
+    ];
 
-    /// Those of a [`Record`].
-    pub const CONFORM: &[Kind] = &[Kind::Json, Kind::Junit];
+    /// Those of a deployment's [`Record`].
+    pub const CONFORM: &[Kind] = &[
+        Kind::Json,
+        Kind::Junit,
+        Kind::Html,
+        Kind::Md,
+        Kind::Har,
+        Kind::Sarif,
+    ];
+
+    /// Those of a selftest's [`Record`].
+    pub const SELFTEST: &[Kind] = &[Kind::Json, Kind::Junit, Kind::Html, Kind::Md];
 
     /// Those of a [`LoadRecord`].
-    pub const LOAD: &[Kind] = Kind::ALL;
+    pub const LOAD: &[Kind] = &[Kind::Json, Kind::Junit, Kind::Html, Kind::Md, Kind::Csv];
 
     /// Those of a [`Comparison`].
     pub const COMPARE: &[Kind] = &[Kind::Json];
@@ -64,6 +94,8 @@ impl Kind {
             Kind::Html => "html",
             Kind::Md => "md",
             Kind::Csv => "csv",
+            Kind::Har => "har",
+            Kind::Sarif => "sarif",
         }
     }
 
@@ -75,15 +107,15 @@ impl Kind {
     /// Writes a record in this format.
     ///
     /// # Errors
-    /// Those of `out`; a kind that is not in [`Kind::CONFORM`].
+    /// Those of `out`; a kind that is not made of a record: `csv`, and `har`, which [`Reports`] writes as exchanges come.
     pub fn write(self, record: &Record, demands: Demands, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Kind::Json => json::write(record, out),
             Kind::Junit => junit::write(record, demands, out),
-            Kind::Html | Kind::Md | Kind::Csv => {
-                let text = format!("a conform run has no {} report", self.as_str());
-                Err(io::Error::new(io::ErrorKind::Unsupported, text))
-            }
+            Kind::Html => html::write(record, demands, out),
+            Kind::Md => md::write(record, demands, out),
+            Kind::Sarif => sarif::write(record, demands, out),
+            Kind::Csv | Kind::Har => Err(unsupported(record.command, self)),
         }
     }
 
@@ -102,4 +134,9 @@ impl Kind {
     pub fn write_comparison(self, comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         comparison::write(self, comparison, out)
     }
+}
+
+fn unsupported(command: &str, kind: Kind) -> io::Error {
+    let text = format!("{} is not made of a {command} run's record", kind.as_str());
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -70,6 +70,7 @@ impl Progress {
                     failure(result)
                 })
             }
+            Event::Exchanged(_) => None,
             Event::Waiting { span, why } => {
                 let text = format!("waiting {} s: {}", span.as_secs_f64().ceil(), line(why));
                 if let Some(bar) = &self.bar {

@@ -313,7 +313,7 @@ impl Page<'_> {
         };
         let code = verdict.code();
         if self.look.detail == Detail::Quiet {
-            let text = format!("{kept}. Exit {code}: {}", says(verdict));
+            let text = format!("{kept}. Exit {code}: {}", verdict.says());
             let text = self.paint(style, &text);
             return writeln!(self.out, "{text}");
         }
@@ -344,7 +344,7 @@ impl Page<'_> {
         );
         self.text("", 0, Style::new(), &format!("{outcomes}; {sent}"))?;
         let word = self.paint(style, &format!("exit {code}"));
-        self.text(&format!("{word}  "), 8, Style::new(), says(verdict))
+        self.text(&format!("{word}  "), 8, Style::new(), verdict.says())
     }
 }
 
@@ -397,19 +397,4 @@ fn kept(record: &Record, why: bool) -> String {
         text.push_str(&format!(" ({})", reasons.join("; ")));
     }
     text
-}
-
-/// What the exit code means.
-fn says(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Kept => "the target keeps the contract, as far as it was tested",
-        Verdict::Broken => "the target breaks the contract: at least one MUST failed",
-        Verdict::NotStrict => {
-            "an advisory, or a known failure that passes by now, counts under --strict"
-        }
-        Verdict::Unproven => "a MUST was left without a verdict, which counts under --require-all",
-        Verdict::NothingTested => "nothing was tested",
-        Verdict::Untestable => "the target can't be tested",
-        Verdict::Interrupted => "interrupted: what ran so far is reported",
-    }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use axum::http::{Method, header};
 use clawcheck::mock::{Asked, Head, Mock};
+use clawcheck::report::{Demands, Kind};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
@@ -21,7 +22,9 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::mock::documented_javascript;
 use crate::raw::patiently;
+use crate::reports::formatted;
 use crate::support::bent::{self, Bent};
+use crate::support::record::every_outcome;
 use crate::support::server::{Server, drain, read_request};
 
 /// From the browser's start to what the page tells.
@@ -313,4 +316,43 @@ async fn without_a_cors_field_the_page_gets_an_error() {
             .collect();
         assert_eq!(sent, methods, "{name}");
     }
+}
+
+/// A report is opened from a disk: no server, no network, and a policy that lets its own script run and no other.
+#[test]
+fn a_report_opens_from_a_file_and_its_script_runs() {
+    let Some(browser) = Browser::name() else {
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("clawcheck-page-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("there is a place for temporary files");
+    let page = formatted(Kind::Html, &every_outcome(), Demands::default());
+    let path = folder.join("report.html");
+    std::fs::write(&path, page).expect("it can be written");
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ])
+        .args(["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND"])
+        .args(["--virtual-time-budget=1000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.join("home").display()))
+        // The second failure, which stands folded.
+        .arg(format!("file://{}#r5", path.display()))
+        .env("HOME", &folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it said its version, so it starts");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let _ = std::fs::remove_dir_all(&folder);
+    let tag = |id: &str| {
+        let at = shown.find(&format!(" id=\"{id}\"")).expect("it is there");
+        let start = shown[..at].rfind('<').expect("it is a tag");
+        shown[start..].split_once('>').expect("a tag ends").0
+    };
+    assert!(!tag("filter").contains("hidden"), "the script did not run");
+    assert!(!tag("theme").contains("hidden"), "the script did not run");
+    assert!(tag("r5").ends_with("open=\"\""), "{}", tag("r5"));
 }

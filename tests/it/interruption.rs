@@ -55,14 +55,29 @@ fn run(mock: &Mock) -> Run {
         "2",
         "--report",
         "json=report.json",
+        "--report",
+        "har=report.har",
     ])
     .file("mock.toml", mock.profile_toml())
     .stdout(Stdio::piped())
 }
 
 fn report(path: &std::path::Path) -> Value {
-    let text = std::fs::read_to_string(path).expect("the report was written");
-    serde_json::from_str(&text).expect("a report is JSON")
+    let read = |path: &std::path::Path| -> Value {
+        let text = std::fs::read_to_string(path).expect("the report was written");
+        serde_json::from_str(&text).expect("a report is JSON")
+    };
+    // What is written as exchanges come is ended all the same.
+    let archive = read(&path.with_extension("har"));
+    let entries = archive["log"]["entries"].as_array().map(Vec::len);
+    let report = read(path);
+    let requests = report["summary"]["requests"].as_u64();
+    // At the third signal nothing was counted.
+    assert!(
+        entries.map(|n| n as u64) == requests || requests == Some(0),
+        "{entries:?}"
+    );
+    report
 }
 
 fn assert_interrupted(output: &Output, report: &Value) {

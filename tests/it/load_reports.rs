@@ -364,7 +364,7 @@ fn written_fields(root: &Value, placed: Placed<'_>, value: &Value, found: &mut B
 
 // --- the page for a browser
 
-fn open_tags(page: &str, name: &str) -> usize {
+pub(crate) fn open_tags(page: &str, name: &str) -> usize {
     page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count()
 }
 
@@ -428,7 +428,7 @@ fn the_page_is_whole_and_fetches_nothing() {
 }
 
 /// Everything between `<` and `>`, but for what stands in the style and the script.
-fn tags(page: &str) -> Vec<&str> {
+pub(crate) fn tags(page: &str) -> Vec<&str> {
     let mut tags = Vec::new();
     let mut rest = page;
     while let Some(start) = rest.find('<') {

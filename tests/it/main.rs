@@ -8,6 +8,7 @@ mod command_line;
 mod compare;
 mod conform;
 mod conform_mock;
+mod conform_reports;
 mod coverage;
 mod documents;
 mod exit_codes;

@@ -1,13 +1,11 @@
 //! The report to paste into an issue, in GitHub's Markdown.
-//!
-//! Text from a target stands in code spans and blocks: there it is no markup, names nobody and links nowhere.
 
 use super::exit::{Verdict, broken_musts};
 use super::json::timestamp;
 use super::words;
 use crate::record::Distribution;
 use crate::record::load::{ErrorRow, LoadRecord, Part, ThresholdOutcome};
-use crate::report::text::{block, line};
+use crate::report::markdown::{cell, code, code_block, prose, table};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -23,73 +21,6 @@ pub(super) fn write(record: &LoadRecord, out: &mut dyn Write) -> io::Result<()> 
     musts(record, &mut page);
     facts(record, &mut page);
     out.write_all(page.as_bytes())
-}
-
-/// Text as a code span that nothing in it can end.
-fn code(text: &str) -> String {
-    let text = line(text);
-    if text.trim().is_empty() {
-        return String::new();
-    }
-    let fence = "`".repeat(longest_run(&text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') {
-        " "
-    } else {
-        ""
-    };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-/// [`code`] in a table, where a pipe would end the cell, code or not.
-fn cell(text: &str) -> String {
-    code(text).replace('|', "\\|")
-}
-
-/// Text as it is, whatever in it would be markup; nobody is notified and no issue is linked.
-fn prose(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in line(text).chars() {
-        match c {
-            '@' | '#' => {
-                shown.push(c);
-                shown.push_str("<!-- -->");
-            }
-            '<' => shown.push_str("&lt;"),
-            '&' => shown.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => {
-                shown.push('\\');
-                shown.push(c);
-            }
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// Text of several lines as a code block that nothing in it can end.
-fn code_block(language: &str, text: &str) -> String {
-    let text = block(text);
-    let fence = "`".repeat(longest_run(&text).max(2) + 1);
-    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
-}
-
-/// The most backticks in a row.
-fn longest_run(text: &str) -> usize {
-    let runs = text.split(|c| c != '`').map(str::len);
-    runs.max().unwrap_or(0)
-}
-
-/// A table; columns after the first so many stand to the right.
-fn table(page: &mut String, left: usize, head: &[&str], rows: &[Vec<String>]) {
-    let _ = writeln!(page, "| {} |", head.join(" | "));
-    let rules: Vec<&str> = (0..head.len())
-        .map(|column| if column < left { "---" } else { "---:" })
-        .collect();
-    let _ = writeln!(page, "| {} |", rules.join(" | "));
-    for row in rows {
-        let _ = writeln!(page, "| {} |", row.join(" | "));
-    }
-    page.push('\n');
 }
 
 fn head(record: &LoadRecord, page: &mut String) {
@@ -303,22 +234,4 @@ fn facts(record: &LoadRecord, page: &mut String) {
         code(&record.host.cpu_model),
         code(&record.host.os),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_ends_a_code_span_or_block() {
-        assert_eq!(code("a | `b` \n <c>"), "``a | `b` \\n <c>``");
-        assert_eq!(cell("a | b"), "`a \\| b`");
-        assert_eq!(code("`"), "`` ` ``");
-        assert_eq!(code(" "), "");
-        assert_eq!(
-            prose("@all a_b <i> #1 a\\"),
-            "@<!-- -->all a\\_b &lt;i> #<!-- -->1 a\\\\"
-        );
-        assert_eq!(code_block("sh", "a\n````\n"), "`````sh\na\n````\n`````\n");
-    }
 }

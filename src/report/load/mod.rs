@@ -3,6 +3,7 @@
 
 mod csv;
 mod exit;
+pub mod github;
 mod html;
 mod json;
 mod junit;
@@ -25,5 +26,6 @@ pub(super) fn write(kind: Kind, record: &LoadRecord, out: &mut dyn Write) -> io:
         Kind::Html => html::write(record, out),
         Kind::Md => md::write(record, out),
         Kind::Csv => csv::write(record, out),
+        Kind::Har | Kind::Sarif => Err(super::unsupported("load", kind)),
     }
 }

@@ -65,6 +65,8 @@ impl Run {
             "NO_COLOR",
             "CLICOLOR_FORCE",
             "COLUMNS",
+            "GITHUB_ACTIONS",
+            "GITHUB_STEP_SUMMARY",
         ] {
             command.env_remove(variable);
         }

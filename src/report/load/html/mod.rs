@@ -1,7 +1,5 @@
-//! The report for a browser: one file that fetches nothing, light or dark as the reader has it, and readable on a phone.
-//!
-//! Whatever came from a target or a scenario goes through [`text`] or [`lines`], which leave no markup in it. The
-//! page's own policy allows no network, so that even a mistake here could not tell anybody anything.
+//! The report for a browser. Whatever came from a target or a scenario goes through [`text()`] or [`lines()`], which
+//! leave no markup in it.
 
 mod charts;
 
@@ -10,12 +8,9 @@ use super::json::timestamp;
 use super::words;
 use crate::record::Distribution;
 use crate::record::load::{ErrorRow, LoadRecord, Part, ThresholdOutcome};
-use crate::report::text::{block, line};
+use crate::report::page::{Frame, cut, escaped, lines, text};
 use std::fmt::Write as _;
 use std::io::{self, Write};
-
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
 
 /// From so many bytes on errors are told without commands and evidence: a report is sent around, and the JSON report
 /// has all of it.
@@ -44,31 +39,6 @@ pub(super) fn write(record: &LoadRecord, out: &mut dyn Write) -> io::Result<()> 
     parts(record, &mut page);
     facts(record, &mut page);
     out.write_all(page.as_bytes())
-}
-
-/// One line of text, in which nothing is markup; right in an attribute too.
-fn text(text: &str) -> String {
-    escaped(&line(text))
-}
-
-/// [`text`] of several lines.
-fn lines(text: &str) -> String {
-    escaped(&block(text))
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 /// A table. The cells are markup; those after the first so many are numbers.
@@ -101,19 +71,20 @@ fn code(name: &str) -> String {
     format!("<code>{}</code>", text(name))
 }
 
+fn frame(record: &LoadRecord) -> Frame {
+    let word = words::word(Verdict::of(record));
+    Frame {
+        title: format!("{word}: load {}", record.scenario.name),
+        style: "",
+        script: "",
+    }
+}
+
 fn head(record: &LoadRecord, page: &mut String) {
     let verdict = Verdict::of(record);
     let scenario = text(&record.scenario.name);
     let word = words::word(verdict);
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{word}: load {scenario}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    );
+    page.push_str(&frame(record).head());
     let target = text(&record.target);
     let ran = words::span(record.duration);
     let _ = write!(
@@ -412,15 +383,6 @@ fn error(row: &ErrorRow, index: usize, page: &mut String) {
     page.push_str("</details>\n");
 }
 
-/// The beginning of a text that may be long: so many bytes at most, whole characters only.
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 fn musts(record: &LoadRecord, page: &mut String) {
     let rows: Vec<Vec<String>> = record
         .checks
@@ -605,31 +567,10 @@ fn facts(record: &LoadRecord, page: &mut String) {
         let _ = writeln!(page, "<p>Note: {}</p>", text(note));
     }
     let resolved = serde_json::to_string_pretty(&scenario.resolved).unwrap_or_default();
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<details class=\"card\"><summary>The scenario with all its defaults</summary><pre>{}</pre></details>\n\
-         <footer>clawcheck {} load</footer>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        "<details class=\"card\"><summary>The scenario with all its defaults</summary><pre>{}</pre></details>",
         lines(cut(&resolved, 64 * 1024)),
-        env!("CARGO_PKG_VERSION")
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_markup_is_left_in_text() {
-        assert_eq!(
-            text("<b onclick=\"x('y')\">&\u{1b}[0m"),
-            "&lt;b onclick=&quot;x(&#39;y&#39;)&quot;&gt;&amp;\\x1B[0m"
-        );
-        assert_eq!(lines("a\n<"), "a\n&lt;");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("éé", 3), "é");
-        assert_eq!(cut("short", 9), "short");
-    }
+    page.push_str(&frame(record).foot("load"));
 }
