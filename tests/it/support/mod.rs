@@ -65,6 +65,16 @@ impl Run {
             "NO_COLOR",
             "CLICOLOR_FORCE",
             "COLUMNS",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
         ] {
             command.env_remove(variable);
         }
