@@ -1,7 +1,7 @@
 //! The shell command that does what a request does: keys as variables, bodies quoted or generated.
 
 use super::{Ask, Key};
-use crate::profile::Profile;
+use crate::profile::{HttpVersion, Profile};
 use crate::wire::{BodyFraming, Pieces};
 use std::fmt::Write as _;
 
@@ -25,6 +25,23 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
     }
     if profile.target.insecure {
         command.push_str(" -k");
+    }
+    let secure = profile.target.base_url.starts_with("https://");
+    match profile.target.http {
+        HttpVersion::Http1 if secure => command.push_str(" --http1.1"),
+        HttpVersion::Http2 if !secure => command.push_str(" --http2-prior-knowledge"),
+        // What curl does by itself.
+        HttpVersion::Http1 | HttpVersion::Http2 | HttpVersion::Auto => {}
+    }
+    if let Some(file) = &profile.target.ca_file {
+        let _ = write!(command, " --cacert {}", single(&file.display().to_string()));
+    }
+    if let Some(there) = &profile.target.resolve {
+        let _ = write!(command, " --connect-to ::{there}");
+    }
+    if profile.target.proxy.is_some() && !secure {
+        // The proxy itself curl finds as we do.
+        command.push_str(" --proxytunnel");
     }
     if request.method == "HEAD" {
         command.push_str(" -I");

@@ -1,13 +1,13 @@
 //! `clawcheck mock`.
 
 use super::complaint::Complaint;
-use super::outlet::unless_closed;
+use super::outlet::{tell, unless_closed};
 use super::quantity;
 use super::signals::Signals;
 use super::{Failure, runtime};
 use crate::contract::chat_path;
-use crate::mock::{Deviation, Deviations, Fixtures, Kind, Mock, MockConfig};
-use crate::profile::{Profile, nearest};
+use crate::mock::{Deviation, Deviations, Fixtures, Identity, Kind, Mock, MockConfig};
+use crate::profile::nearest;
 use crate::time::Scale;
 use std::fs;
 use std::io::{self, Write};
@@ -45,6 +45,9 @@ pub(super) struct Args {
     /// Send so many chunks with content in a stream.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     chunks: Option<String>,
+    /// Serve https, HTTP/2 or HTTP/1.1 as the client likes, with a certificate of its own making that the profile trusts.
+    #[arg(long)]
+    tls: bool,
 }
 
 const LISTEN: SocketAddr =
@@ -74,6 +77,7 @@ fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
         stamps: default.stamps,
         slots: default.slots,
         limits: default.limits,
+        tls: None,
         bend: default.bend.clone(),
         time_scale: checked(
             "--time-scale",
@@ -116,8 +120,25 @@ fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
         )
         .unwrap_or(default.chunks),
     };
+    let tls = match args.tls.then(|| Identity::on(config.listen.ip())) {
+        Some(Err(error)) => {
+            complaints.push(Complaint::new(format!("--tls: {error}")));
+            None
+        }
+        Some(Ok(identity)) => Some(identity),
+        None => None,
+    };
     let chosen = deviations(args, config.seed, &mut complaints);
+    if complaints.is_empty() && args.tls {
+        for deviation in chosen.iter().filter(|deviation| deviation.needs_http1()) {
+            tell(&format!(
+                "`{}` is in the bytes of HTTP/1.1 and does not show over HTTP/2; `http = \"1.1\"` in the profile keeps to HTTP/1.1",
+                deviation.id
+            ));
+        }
+    }
     let config = MockConfig {
+        tls,
         bend: Deviations::new(chosen),
         ..config
     };
@@ -209,52 +230,58 @@ async fn serve(config: MockConfig, profile_out: Option<&Path>) -> Result<u8, Fai
                 .help("`--listen 127.0.0.1:0` takes a free port"),
         ]
     })?;
-    let text = mock.profile_toml();
-    let written = WrittenProfile::write(&text, profile_out, &mock)?;
-    unless_closed(announce(
-        &mock,
-        &text,
-        &written.path,
-        &mut io::stdout().lock(),
-    ))?;
+    let written = Written::write(profile_out, &mock)?;
+    unless_closed(announce(&mock, &written, &mut io::stdout().lock()))?;
     signals.next().await;
     Ok(0)
 }
 
-/// The profile's file. One that nobody asked for goes when the mock does.
-struct WrittenProfile {
-    path: PathBuf,
+/// The profile's file, and beside it the certificate's where there is one. What nobody asked for goes when the mock
+/// does.
+struct Written {
+    profile: PathBuf,
+    certificate: Option<PathBuf>,
     temporary: bool,
 }
 
-impl WrittenProfile {
-    fn write(
-        text: &str,
-        wanted: Option<&Path>,
-        mock: &Mock,
-    ) -> Result<WrittenProfile, Vec<Complaint>> {
-        let (path, temporary) = match wanted {
+impl Written {
+    fn write(wanted: Option<&Path>, mock: &Mock) -> Result<Written, Vec<Complaint>> {
+        let (profile, temporary) = match wanted {
             Some(path) => (path.to_owned(), false),
             None => {
-                let base_url = mock.base_url();
-                let port = base_url.rsplit(':').next().unwrap_or_default();
-                let name = format!("clawcheck-mock-{port}.toml");
+                let name = format!("clawcheck-mock-{}.toml", mock.addr().port());
                 (std::env::temp_dir().join(name), true)
             }
         };
-        let written = if temporary {
-            write_private(&path, text)
-        } else {
-            fs::write(&path, text)
+        let put = |what: &str, path: &Path, text: &str| {
+            let written = if temporary {
+                write_private(path, text)
+            } else {
+                fs::write(path, text)
+            };
+            written.map_err(|error| {
+                let message = format!("{what} can't be written to `{}`: {error}", path.display());
+                vec![Complaint::new(message).help("`--profile-out FILE` says where it goes")]
+            })
         };
-        written.map_err(|error| {
-            let message = format!(
-                "the profile can't be written to `{}`: {error}",
-                path.display()
-            );
-            vec![Complaint::new(message).help("`--profile-out FILE` says where it goes")]
-        })?;
-        Ok(WrittenProfile { path, temporary })
+        let mut written = Written {
+            certificate: None,
+            profile,
+            temporary,
+        };
+        let mut ca_file = None;
+        if let Some(identity) = &mock.config().tls {
+            // Relative to the profile: the two can be moved together.
+            let stem = written.profile.file_stem().unwrap_or_default();
+            let name = format!("{}-ca.pem", stem.to_string_lossy());
+            let path = written.profile.with_file_name(&name);
+            put("the certificate", &path, identity.certificate_pem())?;
+            written.certificate = Some(path);
+            ca_file = Some(name);
+        }
+        let text = mock.profile_toml_trusting(ca_file.as_deref());
+        put("the profile", &written.profile, &text)?;
+        Ok(written)
     }
 }
 
@@ -274,27 +301,34 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-impl Drop for WrittenProfile {
+impl Drop for Written {
     fn drop(&mut self) {
         if self.temporary {
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.profile);
+            if let Some(path) = &self.certificate {
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }
 
 /// The address, and two lines that test it. No key stands in them: they read it from the profile.
-fn announce(mock: &Mock, text: &str, profile: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn announce(mock: &Mock, written: &Written, out: &mut dyn Write) -> io::Result<()> {
     let base_url = mock.base_url();
-    let bot = Profile::parse(text, "the mock's profile", &|_| None)
-        .map_or_else(|_| "BOT".to_owned(), |profile| profile.bots.main.id);
-    let file = quoted(&profile.display().to_string());
+    let file = quoted(&written.profile.display().to_string());
+    let trust = written
+        .certificate
+        .as_ref()
+        .map_or_else(String::new, |path| {
+            format!("--cacert {} ", quoted(&path.display().to_string()))
+        });
     writeln!(out, "listening on {base_url}")?;
     writeln!(out, "  clawcheck conform --profile {file}")?;
     writeln!(
         out,
-        "  curl {base_url}{} -H \"Authorization: Bearer $(sed -n 's/^valid *= *\"\\(.*\\)\".*/\\1/p' {file})\" \
+        "  curl {trust}{base_url}{} -H \"Authorization: Bearer $(sed -n 's/^valid *= *\"\\(.*\\)\".*/\\1/p' {file})\" \
          -H 'Content-Type: application/json' -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'",
-        chat_path(&bot)
+        chat_path(&mock.fixtures().bots.main)
     )?;
     out.flush()
 }

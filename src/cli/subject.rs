@@ -49,6 +49,22 @@ impl Subject {
             Some(Ok(url)) => Some(url),
             None => None,
         };
+        let mut subject = Subject::named(args, url, env, complaints);
+        if let Some(Subject::Deployment(profile)) = &mut subject
+            && let Err(error) = profile.target.behind_proxy_of(env)
+        {
+            let complaint = Complaint::new(error.to_string());
+            complaints.push(complaint.help("unset it, or let NO_PROXY spare the target"));
+        }
+        subject
+    }
+
+    fn named(
+        args: &Args,
+        url: Option<String>,
+        env: Env<'_>,
+        complaints: &mut Vec<Complaint>,
+    ) -> Option<Subject> {
         match (&args.profile, &args.target) {
             (Some(path), _) => {
                 if args.bot.is_some() {

@@ -10,7 +10,7 @@ mod probe;
 mod run;
 mod select;
 
-pub use run::{SetupError, run};
+pub use run::run;
 pub use select::{Plan, matches, plan, unmatched};
 
 use std::time::Duration;

@@ -105,6 +105,11 @@ fn no_answer(answer: &Answer<'_>) -> String {
 /// Answers that a wrong profile, or a bad day, explains.
 fn explained(answer: &Answer<'_>, status: u16) -> Option<String> {
     let summary = answer.summary();
+    if status == 400 && wants_https(&answer.exchange().body.bytes) {
+        return Some(format!(
+            "{summary}: it answers plain HTTP with a page that asks for https: the base URL should begin https://"
+        ));
+    }
     let hint = match status {
         401 => "the target refuses keys.valid: is it the right key, and not revoked?",
         403 => {
@@ -119,6 +124,18 @@ fn explained(answer: &Answer<'_>, status: u16) -> Option<String> {
         _ => return None,
     };
     Some(format!("{summary}: {hint}"))
+}
+
+/// What servers of https say to plain HTTP, where they say it in plain HTTP: nginx, Go, Apache.
+fn wants_https(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    [
+        "The plain HTTP request was sent to HTTPS port",
+        "Client sent an HTTP request to an HTTPS server",
+        "speaking plain HTTP to an SSL-enabled server port",
+    ]
+    .iter()
+    .any(|phrase| text.contains(phrase))
 }
 
 /// A wrong answer to the plain request: of what does it break?

@@ -10,46 +10,17 @@ use crate::case::{
 use crate::contract::{ERROR_1, FAULT_1, FAULT_2, FAULT_3, ROUTE_1, RequirementId};
 use crate::judge::rules::shape;
 use crate::judge::{Check, Mode};
-use crate::profile::{HttpVersion, Profile};
+use crate::profile::{HttpVersion, Profile, WayError};
 use crate::record::{Ended, Event, Evidence, Outcome, Record, TestResult, judged};
 use crate::time::Deadline;
-use crate::wire::{Address, Client, Dialer, Endpoint, Scheme, TlsOptions, Transport};
+use crate::wire::{Client, Dialer, Transport};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// How long tests under way may go on after the run was told to end.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// A run could not even begin.
-#[derive(Debug)]
-pub struct SetupError {
-    what: &'static str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.source)
-    }
-}
-
-impl std::error::Error for SetupError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.source.as_ref())
-    }
-}
-
-fn setup<E: std::error::Error + Send + Sync + 'static>(
-    what: &'static str,
-) -> impl Fn(E) -> SetupError {
-    move |error| SetupError {
-        what,
-        source: Box::new(error),
-    }
-}
 
 /// One case in one mode.
 struct Job<'c> {
@@ -75,7 +46,7 @@ pub async fn run(
     profile: &Profile,
     options: &Options,
     events: UnboundedSender<Event>,
-) -> Result<Record, SetupError> {
+) -> Result<Record, WayError> {
     let started_at = SystemTime::now();
     let began = Instant::now();
     let (transport, raw, version) = reach(profile).await?;
@@ -190,33 +161,16 @@ pub async fn run(
 }
 
 /// Opens the way to the target: which HTTP it speaks, and whether byte-exact HTTP/1.1 is among it.
-async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String), SetupError> {
+async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String), WayError> {
     let target = &profile.target;
-    let mut endpoint = Endpoint::parse(&target.base_url).map_err(setup("base_url"))?;
-    if let Some(resolve) = &target.resolve {
-        endpoint = endpoint.with_connect_to(Address::parse(resolve).map_err(setup("resolve"))?);
-    }
-    let ca_pem = match &target.ca_file {
-        Some(path) => Some(std::fs::read(path).map_err(setup("ca_file"))?),
-        None => None,
-    };
-    let tls = TlsOptions {
-        ca_pem,
-        insecure: target.insecure,
-    };
-    let dialer =
-        Dialer::new(endpoint.clone(), &tls, target.connect_timeout).map_err(setup("TLS"))?;
-    let secure = endpoint.scheme == Scheme::Https;
+    let dialer = target.dialer(target.connect_timeout)?;
     let http2 = match target.http {
         HttpVersion::Http1 => false,
         HttpVersion::Http2 => true,
-        HttpVersion::Auto => {
-            secure
-                && dialer
-                    .speaks_h2(Deadline::after(target.connect_timeout))
-                    .await
-                    .unwrap_or(false)
-        }
+        HttpVersion::Auto => dialer
+            .speaks_h2(Deadline::after(target.connect_timeout))
+            .await
+            .unwrap_or(false), // the first question will tell why
     };
     if !http2 {
         return Ok((
@@ -225,15 +179,12 @@ async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String),
             "HTTP/1.1".to_owned(),
         ));
     }
-    let client = if secure {
-        Client::new(endpoint, &tls, target.connect_timeout)
-    } else {
-        Client::with_http2_prior_knowledge(endpoint, &tls, target.connect_timeout)
-    }
-    .map_err(setup("TLS"))?;
-    // Whoever chose HTTP/2 may test something that speaks nothing else.
-    let raw = (target.http == HttpVersion::Auto).then_some(dialer);
-    Ok((Transport::Client(client), raw, "HTTP/2".to_owned()))
+    let client = Transport::Client(Client::new(dialer.clone()));
+    let spoken = "HTTP/2".to_owned();
+    // Whoever chose HTTP/2 may test something that speaks nothing else, and so may be what was found.
+    let within = Deadline::after(target.connect_timeout);
+    let both = target.http == HttpVersion::Auto && dialer.connect(within).await.is_ok();
+    Ok((client, both.then_some(dialer), spoken))
 }
 
 /// Ends some seconds after the run was told to end.
@@ -614,9 +565,16 @@ fn flaky(carrier: &Carrier<'_>) -> Vec<TestResult> {
 
 /// What a reader of the report should know besides.
 fn notes(carrier: &Carrier<'_>, profile: &Profile, version: &str) -> Vec<String> {
-    let mut notes = vec![format!("spoken: {version}")];
+    let exact = match (&carrier.transport, &carrier.raw) {
+        (Transport::Client(_), Some(_)) => ", and HTTP/1.1 where exact bytes matter",
+        (Transport::Client(_), None) | (Transport::Raw(_), _) => "",
+    };
+    let mut notes = vec![format!("spoken: {version}{exact}")];
     if profile.target.insecure {
         notes.push("certificates were not checked (insecure = true)".to_owned());
+    }
+    if let Some(proxy) = &profile.target.proxy {
+        notes.push(format!("connections went through the proxy {proxy}"));
     }
     let ledger = carrier.ledger();
     for (status, count) in &ledger.transients {

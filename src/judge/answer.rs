@@ -3,7 +3,7 @@
 use super::json::{self, Json, JsonError, Node};
 use crate::contract::{DONE, ErrorCode};
 use crate::sse;
-use crate::wire::{End, Exchange};
+use crate::wire::{End, Exchange, Headers};
 use std::cell::OnceCell;
 use std::time::Instant;
 
@@ -144,11 +144,23 @@ impl<'a> Answer<'a> {
             None if self.exchange.body.bytes.is_empty() => text.push_str(", no body"),
             None => text.push_str(", no Content-Type"),
         }
+        text.push_str(&self.from_gateway());
         match &self.exchange.end {
             End::Complete => {}
             end => text.push_str(&format!(", {}", ended(end))),
         }
         text
+    }
+
+    /// `, from a gateway (Server: nginx)` where one gave an error in the API's place: a page for people, and a `Server`
+    /// that is known as one. What else it sends it may only have passed on, with its name on it. Otherwise nothing.
+    pub fn from_gateway(&self) -> String {
+        let page = self.status().is_some_and(|status| status >= 400)
+            && self.media_type().is_some_and(|media| media == "text/html");
+        match server_of_gateway(self.exchange.headers()) {
+            Some(server) if page => format!(", from a gateway (Server: {server})"),
+            Some(_) | None => String::new(),
+        }
     }
 
     /// What stands where a code should, though it is no documented one.
@@ -162,6 +174,49 @@ impl<'a> Answer<'a> {
                 .map(str::to_owned)
         })
     }
+}
+
+/// `Server` of programs that stand before others, as they write it, in lower case.
+const GATEWAYS: &[&str] = &[
+    "nginx",
+    "openresty",
+    "tengine",
+    "envoy",
+    "istio-envoy",
+    "awselb",
+    "cloudfront",
+    "cloudflare",
+    "caddy",
+    "apache",
+    "varnish",
+    "kong",
+    "traefik",
+    "haproxy",
+    "akamaighost",
+    "akamainetstorage",
+    "squid",
+    "google frontend",
+    "gws",
+    "microsoft-azure-application-gateway",
+    "microsoft-iis",
+];
+
+/// The value of `Server` where it names a program that stands before others: shortened, what can't be shown left out.
+pub(crate) fn server_of_gateway(headers: &Headers) -> Option<String> {
+    let server = headers.text("server")?;
+    let lower = server.to_ascii_lowercase();
+    let known = GATEWAYS.iter().any(|name| {
+        lower
+            .strip_prefix(name)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    });
+    known.then(|| {
+        server
+            .chars()
+            .filter(|c| c.is_ascii_graphic() || *c == ' ')
+            .take(40)
+            .collect()
+    })
 }
 
 /// How an exchange without an answer ended, in words.

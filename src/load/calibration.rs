@@ -33,8 +33,13 @@ pub(super) async fn self_error() -> io::Result<Distribution> {
     let server = std::thread::spawn(move || serve(&listener));
     let endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}"))
         .map_err(|error| io::Error::other(error.to_string()))?;
-    let dialer = Dialer::new(endpoint, &TlsOptions::default(), Duration::from_secs(5))
-        .map_err(|error| io::Error::other(error.to_string()))?;
+    let dialer = Dialer::new(
+        endpoint,
+        &TlsOptions::default(),
+        None,
+        Duration::from_secs(5),
+    )
+    .map_err(|error| io::Error::other(error.to_string()))?;
     let order = order(port);
     let patience = Patience {
         connect: Duration::from_secs(5),

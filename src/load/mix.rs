@@ -18,6 +18,8 @@ pub enum Unfit {
     Lacks(Fixture),
     /// Something of the profile can't be sent as a field of a request.
     Field(String),
+    /// The profile wants HTTP/2, which load does not speak.
+    Http2,
 }
 
 impl std::fmt::Display for Unfit {
@@ -29,6 +31,9 @@ impl std::fmt::Display for Unfit {
                 fixture.name()
             ),
             Unfit::Field(name) => write!(f, "{name} can't be sent as a field of a request"),
+            Unfit::Http2 => f.write_str(
+                "the profile has `http = \"2\"`, and load speaks HTTP/1.1 only: \"auto\" or \"1.1\" is for it",
+            ),
         }
     }
 }

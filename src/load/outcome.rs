@@ -185,6 +185,9 @@ fn notes(scenario: &Scenario, profile: &Profile, options: &Options) -> Vec<Strin
     if profile.target.insecure {
         notes.push("certificates were not checked".to_owned());
     }
+    if let Some(proxy) = &profile.target.proxy {
+        notes.push(format!("connections went through the proxy {proxy}"));
+    }
     notes
 }
 

@@ -15,11 +15,11 @@ use super::timeline::Timeline;
 use super::users::Users;
 use super::verdict::Bench;
 use super::{calibration, goose, tasks};
-use crate::profile::Profile;
+use crate::profile::{HttpVersion, Profile};
 use crate::record::Distribution;
 use crate::record::load::{EndedBy, LoadRecord};
 use crate::secret::Scrubber;
-use crate::wire::{Address, Dialer, Endpoint, TlsOptions};
+use crate::wire::Dialer;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,7 +112,13 @@ pub async fn run(
     watch: &tokio::sync::watch::Sender<Snapshot>,
 ) -> Result<LoadRecord, SetupError> {
     let started_at = SystemTime::now();
-    let dialer = dialer(scenario, profile)?;
+    if profile.target.http == HttpVersion::Http2 {
+        return Err(SetupError::Unfit(vec![Unfit::Http2]));
+    }
+    let dialer = profile
+        .target
+        .dialer(scenario.client.connect_timeout)
+        .map_err(|error| SetupError::Way(error.to_string()))?;
     let mix = Mix::new(scenario, profile).map_err(SetupError::Unfit)?;
     let self_error = calibration::self_error()
         .await
@@ -175,28 +181,6 @@ pub async fn run(
         cpus: doubt::cpus(),
     };
     Ok(outcome::record(scenario, profile, options, &engine, facts))
-}
-
-fn dialer(scenario: &Scenario, profile: &Profile) -> Result<Dialer, SetupError> {
-    let way = |error: &dyn fmt::Display| SetupError::Way(error.to_string());
-    let target = &profile.target;
-    let mut endpoint = Endpoint::parse(&target.base_url).map_err(|error| way(&error))?;
-    if let Some(resolve) = &target.resolve {
-        let address = Address::parse(resolve).map_err(|error| way(&error))?;
-        endpoint = endpoint.with_connect_to(address);
-    }
-    let ca_pem = match &target.ca_file {
-        Some(path) => Some(
-            std::fs::read(path)
-                .map_err(|error| SetupError::Way(format!("{}: {error}", path.display())))?,
-        ),
-        None => None,
-    };
-    let tls = TlsOptions {
-        ca_pem,
-        insecure: target.insecure,
-    };
-    Dialer::new(endpoint, &tls, scenario.client.connect_timeout).map_err(|error| way(&error))
 }
 
 /// Every key of a profile, for the rule that none is echoed.

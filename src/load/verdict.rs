@@ -288,7 +288,7 @@ fn class(
     if let Some(why) = &measured.unreachable {
         return Some(match why {
             Unreachable::Dns(_) => ErrorClass::Dns,
-            Unreachable::Connect(_) => ErrorClass::ConnectRefused,
+            Unreachable::Connect(_) | Unreachable::Proxy(_) => ErrorClass::ConnectRefused,
             Unreachable::TimedOut => ErrorClass::ConnectTimeout,
             Unreachable::Tls(_) => ErrorClass::Tls,
             Unreachable::Ourselves(_) => ErrorClass::ClientError,

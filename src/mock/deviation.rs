@@ -99,6 +99,13 @@ impl Deviation {
         self
     }
 
+    /// Whether it shows in the bytes of HTTP/1.1 alone: all it bends is the socket seam, which HTTP/2 does not have.
+    pub fn needs_http1(&self) -> bool {
+        self.seams
+            .iter()
+            .all(|seam| matches!(seam, Seam::Socket(_)))
+    }
+
     /// Whether both can be had in one server: they settle nothing in common.
     pub fn goes_with(&self, other: &Deviation) -> bool {
         self.id != other.id

@@ -101,8 +101,16 @@ impl Fixtures {
         }
     }
 
-    /// The profile's text. Its `[provoke]` is enough for [`Limits::default`](super::Limits).
-    pub(super) fn profile_toml(&self, base_url: &str, scale: Scale) -> String {
+    /// The profile's text; `ca_file` is whom it trusts besides. Its `[provoke]` is enough for [`Limits::default`](super::Limits).
+    pub(super) fn profile_toml(
+        &self,
+        base_url: &str,
+        scale: Scale,
+        ca_file: Option<&str>,
+    ) -> String {
+        let trust = ca_file.map_or_else(String::new, |file| {
+            format!("ca_file = {}\n", toml::Value::from(file))
+        });
         let KeySet {
             valid,
             revoked,
@@ -117,7 +125,7 @@ impl Fixtures {
 base_url = "{base_url}"
 time_scale = {scale:?}
 origin = "{ORIGIN}"
-
+{trust}
 [keys]
 valid = "{valid}"
 revoked = "{revoked}"
@@ -256,10 +264,15 @@ mod tests {
 
     #[test]
     fn the_profile_is_toml_that_names_every_fixture() {
-        let text = Fixtures::derive(1).profile_toml("http://127.0.0.1:4010", Scale::REAL);
+        let text = Fixtures::derive(1).profile_toml(
+            "http://127.0.0.1:4010",
+            Scale::REAL,
+            Some("a \"b\".pem"),
+        );
         let profile: toml::Table = text.parse().unwrap();
         assert_eq!(profile["keys"].as_table().map(toml::Table::len), Some(5));
         assert_eq!(profile["bots"].as_table().map(toml::Table::len), Some(7));
         assert_eq!(profile["target"]["time_scale"].as_float(), Some(1.0));
+        assert_eq!(profile["target"]["ca_file"].as_str(), Some("a \"b\".pem"));
     }
 }

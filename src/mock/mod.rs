@@ -17,6 +17,7 @@ mod deviation;
 mod fixtures;
 mod flaws;
 mod guards;
+mod identity;
 mod journal;
 mod leniencies;
 mod limits;
@@ -43,6 +44,7 @@ pub use answer::{Answer, Head, Payload};
 pub use deviation::{Deviation, Deviations, Kind};
 pub use fixtures::{BotIds, Fixtures, KeySet, ORIGIN, PROMPT_LONG, PROMPT_TEXT};
 pub use guards::{Decision, Guard, Refusal};
+pub use identity::{Identity, IdentityError};
 pub use journal::Journal;
 pub use limits::{Limits, Place};
 pub use request::{Asked, Chat, Invalid, Message, Mode, Received, Role, Route};
@@ -78,6 +80,9 @@ pub struct MockConfig {
     pub slots: Option<u32>,
     /// What the limited fixtures allow.
     pub limits: Limits,
+    /// Whom it says to be over TLS; `None` serves plain text. Either way HTTP/1.1 and HTTP/2: by ALPN, or by how a
+    /// client begins (RFC 9113 §3.3).
+    pub tls: Option<Identity>,
     /// What bends the honest path.
     pub bend: Arc<dyn Bend>,
 }
@@ -94,6 +99,7 @@ impl Default for MockConfig {
             stamps: false,
             slots: None,
             limits: Limits::default(),
+            tls: None,
             bend: Arc::new(Honest),
         }
     }
@@ -145,7 +151,11 @@ impl Mock {
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        format!("http://{}", SocketAddr::new(ip, self.addr.port()))
+        let scheme = match self.server.config.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", SocketAddr::new(ip, self.addr.port()))
     }
 
     /// What it was started with.
@@ -158,11 +168,17 @@ impl Mock {
         &self.server.fixtures
     }
 
-    /// A profile with every fixture, the mock's own keys written out.
+    /// A profile with every fixture, the mock's own keys written out. It trusts nobody besides the system's.
     pub fn profile_toml(&self) -> String {
+        self.profile_toml_trusting(None)
+    }
+
+    /// The same, with the name of the file that holds [`Identity::certificate_pem`].
+    pub fn profile_toml_trusting(&self, ca_file: Option<&str>) -> String {
+        let config = &self.server.config;
         self.server
             .fixtures
-            .profile_toml(&self.base_url(), self.server.config.time_scale)
+            .profile_toml(&self.base_url(), config.time_scale, ca_file)
     }
 
     /// What it has counted so far.

@@ -55,7 +55,8 @@ pub trait Bend: Send + Sync {
     fn pacing(&self, _asked: &Asked, _pacing: &mut Pacing) {}
 
     /// The socket seam: what sees a connection's incoming bytes and may change its outgoing ones; asked once for each
-    /// connection.
+    /// connection of HTTP/1.1, over TLS too (what was decrypted, what will be encrypted). HTTP/2 has frames in its place,
+    /// and nothing sits on its connections.
     fn socket(&self, _connection: &Arc<Connection>) -> Option<Box<dyn Tap>> {
         None
     }

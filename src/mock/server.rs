@@ -1,6 +1,7 @@
 //! Connections: accepting them, serving what they ask, ending them so that the last answer arrives.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,10 +12,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::any;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,7 +33,7 @@ use super::guards::{self, Decision};
 use super::journal::Ledger;
 use super::limits::{self, Budget, Turn};
 use super::request::{self, Asked, Invalid, Mode, Received, Route};
-use super::socket::Wire;
+use super::socket::{Link, Wire};
 use super::stream::{self, Pacing};
 
 /// What all connections share.
@@ -161,21 +163,105 @@ async fn connection(
         tapped: AtomicBool::new(false),
         asked: Mutex::new(None),
     });
-    let tap = server.config.bend.socket(&connection);
-    connection.tapped.store(tap.is_some(), Ordering::Relaxed);
-    let wire = Wire::new(stream, tap);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&connection));
-        router.call(request)
-    });
-    let mut serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(wire), service);
-    // An error is the client's doing or the socket seam's; either way the connection is over.
-    let _ = (&mut serving).await;
-    if let Some(stream) = serving.into_parts().io.into_inner().into_stream() {
-        linger(stream).await;
+    let served = Served {
+        server: Arc::clone(&server),
+        router,
+        connection,
+    };
+    match &server.config.tls {
+        None => {
+            let mut stream = stream;
+            let begin = tokio::time::timeout(HEAD_TIMEOUT, begin(&mut stream)).await;
+            match begin {
+                Ok(Ok((early, true))) => served.over_http2(stream, early).await,
+                Ok(Ok((early, false))) => served.over_http1(stream, early).await,
+                // It said nothing, or left.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        Some(identity) => {
+            let shaking = identity.acceptor.accept(stream);
+            // Whoever does not trust the certificate leaves here.
+            let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, shaking).await else {
+                return;
+            };
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                served.over_http2(stream, Bytes::new()).await;
+            } else {
+                served.over_http1(stream, Bytes::new()).await;
+            }
+        }
+    }
+}
+
+/// How a client of HTTP/2 begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Reads until it is clear whether the client speaks HTTP/2: what was read, and whether it does.
+async fn begin(stream: &mut TcpStream) -> io::Result<(Bytes, bool)> {
+    let mut read = BytesMut::with_capacity(8 * 1024);
+    loop {
+        let count = stream.read_buf(&mut read).await?;
+        let seen = read.len().min(PREFACE.len());
+        if count == 0 || read[..seen] != PREFACE[..seen] {
+            return Ok((read.freeze(), false));
+        }
+        if seen == PREFACE.len() {
+            return Ok((read.freeze(), true));
+        }
+    }
+}
+
+/// Streams of one connection of HTTP/2 at a time.
+const STREAMS: u32 = 16 * 1024;
+
+/// A connection that is about to be served.
+struct Served {
+    server: Arc<Server>,
+    router: RouterService,
+    connection: Arc<Connection>,
+}
+
+impl Served {
+    async fn over_http1<S: Link>(self, stream: S, early: Bytes) {
+        let Served {
+            server,
+            router,
+            connection,
+        } = self;
+        let tap = server.config.bend.socket(&connection);
+        connection.tapped.store(tap.is_some(), Ordering::Relaxed);
+        let wire = Wire::new(stream, early, tap);
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&connection));
+            router.call(request)
+        });
+        let mut serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(wire), service);
+        // An error is the client's doing or the socket seam's; either way the connection is over.
+        let _ = (&mut serving).await;
+        if let Some(stream) = serving.into_parts().io.into_inner().into_stream() {
+            linger(stream).await;
+        }
+    }
+
+    /// The socket seam is about the bytes of HTTP/1.1: nothing sits on such a connection.
+    async fn over_http2<S: Link + 'static>(self, stream: S, early: Bytes) {
+        let Served {
+            router, connection, ..
+        } = self;
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&connection));
+            router.call(request)
+        });
+        // An error is the client's doing; either way the connection is over.
+        let _ = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .serve_connection(TokioIo::new(Wire::new(stream, early, None)), service)
+            .await;
     }
 }
 
@@ -209,7 +295,7 @@ const LINGER_LONGEST: Duration = Duration::from_secs(15);
 
 /// Ends a connection: says so (FIN), then reads what the client still sends, so that no reset eats the last answer
 /// (SIZE-3, RFC 9112 §9.6). Bounded in bytes and time.
-async fn linger(mut stream: TcpStream) {
+async fn linger<S: Link>(mut stream: S) {
     if stream.shutdown().await.is_err() {
         return;
     }

@@ -12,6 +12,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 
 /// What a [`Tap`] puts on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +45,40 @@ enum Cut {
     Reset,
 }
 
-/// A TCP connection with what sits on it; without a tap it is the connection itself.
-pub(super) struct Wire {
-    stream: TcpStream,
+/// A connection as bytes: TCP, or TLS over it.
+pub(super) trait Link: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Lets it end by a reset (RST) when it is dropped.
+    fn reset(&self) -> io::Result<()>;
+}
+
+impl Link for TcpStream {
+    fn reset(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Link for TlsStream<TcpStream> {
+    fn reset(&self) -> io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
+
+/// A connection with what sits on it; without a tap it is the connection itself.
+pub(super) struct Wire<S> {
+    stream: S,
+    /// What was read from it to see how the client begins.
+    early: Bytes,
     tap: Option<Box<dyn Tap>>,
     pending: VecDeque<Outgoing>,
     pause: Option<Pin<Box<Sleep>>>,
     cut: Option<Cut>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, tap: Option<Box<dyn Tap>>) -> Self {
+impl<S: Link> Wire<S> {
+    pub(super) fn new(stream: S, early: Bytes, tap: Option<Box<dyn Tap>>) -> Self {
         Self {
             stream,
+            early,
             tap,
             pending: VecDeque::new(),
             pause: None,
@@ -65,7 +87,7 @@ impl Wire {
     }
 
     /// The connection, to be ended by its owner; none where the tap has reset it.
-    pub(super) fn into_stream(self) -> Option<TcpStream> {
+    pub(super) fn into_stream(self) -> Option<S> {
         match self.cut {
             // Zero linger was set: the reset goes out as the stream is dropped here.
             Some(Cut::Reset) => None,
@@ -98,7 +120,7 @@ impl Wire {
                 }
                 Some(Outgoing::Close) => self.cut = Some(Cut::Closed),
                 Some(Outgoing::Reset) => {
-                    self.stream.set_zero_linger()?;
+                    self.stream.reset()?;
                     self.cut = Some(Cut::Reset);
                 }
             }
@@ -106,7 +128,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: Link> AsyncRead for Wire<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -114,7 +136,13 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let read = if this.early.is_empty() {
+            Pin::new(&mut this.stream).poll_read(cx, buf)
+        } else {
+            let count = this.early.len().min(buf.remaining());
+            buf.put_slice(&this.early.split_to(count));
+            Poll::Ready(Ok(()))
+        };
         if let (Some(tap), Poll::Ready(Ok(()))) = (&mut this.tap, &read) {
             tap.incoming(&buf.filled()[before..], &mut this.pending);
             if let Poll::Ready(Err(error)) = this.poll_pending(cx) {
@@ -125,7 +153,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: Link> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -12,6 +12,7 @@ mod reference;
 mod schema;
 mod section;
 mod values;
+mod way;
 
 pub use document::{Document, Env, Text};
 pub use fixtures::{BOT_NAMES, Bot, Bots, Fixture, KEY_NAMES, Keys, NamedKey};
@@ -21,10 +22,11 @@ pub use nearest::nearest;
 pub use schema::{DIALECT, object, schema, short};
 pub use section::Section;
 pub use values::{Unfit, api_key, base_url, bot_id};
+pub use way::WayError;
 
 use crate::secret::Scrubber;
 use crate::time::Scale;
-use crate::wire::Endpoint;
+use crate::wire::{Endpoint, Proxy, ProxyError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,9 +72,22 @@ pub struct Target {
     pub resolve: Option<String>,
     /// Requests a second at most.
     pub rate: Option<f64>,
+    /// What connections go through. No file says it: [`Target::behind_proxy_of`].
+    pub proxy: Option<Proxy>,
 }
 
 impl Target {
+    /// Takes the proxy that the environment names for this target, if any.
+    ///
+    /// # Errors
+    /// A variable that is meant for it names no proxy.
+    pub fn behind_proxy_of(&mut self, env: Env<'_>) -> Result<(), ProxyError> {
+        if let Ok(endpoint) = Endpoint::parse(&self.base_url) {
+            self.proxy = Proxy::before(&endpoint, env)?;
+        }
+        Ok(())
+    }
+
     /// The path of the base URL, without a slash at its end: empty, or `/prefix`.
     pub fn base_path(&self) -> String {
         Endpoint::parse(&self.base_url)
@@ -326,6 +341,7 @@ impl Profile {
                 insecure: false,
                 resolve: None,
                 rate: None,
+                proxy: None,
             },
             headers: Vec::new(),
             keys: Keys::only(key),
@@ -450,6 +466,7 @@ fn read_target(root: &Section<'_, '_>, folder: &Path, url: Option<&str>) -> Opti
         insecure: section.flag("insecure").unwrap_or(false),
         resolve: values::checked(&section, "resolve", values::host_and_port),
         rate: section.number("rate"),
+        proxy: None,
         base_url: url.map(str::to_owned).or(own)?,
     };
     Some(target)

@@ -6,7 +6,7 @@ use super::key::{Key, Kind};
 use super::mistake::Wrong;
 use super::section::Section;
 use crate::secret::ApiKey;
-use reqwest::Url;
+use url::Url;
 
 /// What a value has to be, and what often explains that it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

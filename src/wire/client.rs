@@ -1,127 +1,114 @@
-//! An ordinary client: HTTP/2 by ALPN or HTTP/1.1, as programs that use the API have it.
+//! An ordinary client of HTTP/2, as programs that use the API have it: one connection, its streams side by side.
 //!
-//! It follows no redirect, uses no proxy, keeps no cookie, repeats nothing and decompresses nothing by itself, so
-//! that an exchange is what the server did. What it can't tell (interim answers, raw bytes, reuse) stays empty.
+//! It follows no redirect, keeps no cookie, repeats nothing and adds no field of its own, so that an exchange is what
+//! the server did. What it can't tell (interim answers, raw bytes, reuse) stays empty. Its connections are the
+//! [`Dialer`]'s, like those for HTTP/1.1: trust, proxy and override are the same.
 
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Method, Response, Url, Version};
-use tokio::sync::Notify;
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Response, Uri, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::coding::{Decoder, Full};
-use super::dial::{is_ours, resolve, unreachable_by};
 use super::exchange::{EVIDENCE, Encoded, bounded, keep};
 use super::flight::{Flight, Progress};
-use super::parse::{Limits, framing_of};
-use super::tls::client_config;
+use super::parse::Limits;
 use super::{
-    Address, Body, BodyFraming, End, Endpoint, Exchange, Framing, Head, Headers, Protocol, Request,
-    Scheme, TlsOptions, TlsSetupError, Unreachable,
+    Body, BodyFraming, Dialer, End, Endpoint, Exchange, Framing, Head, Headers, Protocol, Request,
+    Unreachable,
 };
 use crate::time::Deadline;
 
-/// An ordinary client with its own pool of connections. Cheap to clone; clones share the pool.
+/// A client of HTTP/2 with its connection. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
-pub struct Client {
-    inner: reqwest::Client,
-    endpoint: Arc<Endpoint>,
-    /// `scheme://authority` of the URLs, and whether `Host` has to be said beside it.
-    origin: Arc<str>,
-    host_differs: bool,
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    dialer: Dialer,
+    /// `scheme://authority` of the URLs.
+    origin: String,
+    open: Mutex<Option<SendRequest<Outgoing>>>,
+    /// What drives the connections. Over with the client and its last exchange.
+    driving: std::sync::Mutex<JoinSet<()>>,
+}
+
+/// Why a request got no answer.
+enum Failed {
+    NoConnection(Unreachable),
+    NoAnswer(hyper::Error),
+}
+
+impl Shared {
+    /// A sender on a connection that takes requests: the one that is open, or a new one. Whoever comes meanwhile waits for
+    /// it: hundreds of requests at once make one connection.
+    async fn sender(&self, deadline: Deadline) -> Result<SendRequest<Outgoing>, Unreachable> {
+        let mut open = self.open.lock().await;
+        if let Some(sender) = open.as_mut()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender.clone());
+        }
+        let stream = self.dialer.http2_stream(deadline).await?;
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Unreachable::Connect(chain(&error)))?;
+        let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
+        while driving.try_join_next().is_some() {}
+        driving.spawn(async move {
+            // How it ended is told to each exchange on it.
+            let _ = connection.await;
+        });
+        drop(driving);
+        *open = Some(sender.clone());
+        Ok(sender)
+    }
+
+    async fn send(
+        &self,
+        request: http::Request<Outgoing>,
+        deadline: Deadline,
+    ) -> Result<Response<Incoming>, Failed> {
+        let mut sender = self.sender(deadline).await.map_err(Failed::NoConnection)?;
+        sender.send_request(request).await.map_err(Failed::NoAnswer)
+    }
 }
 
 impl Client {
-    /// A client; each connection has so much time for TCP and TLS.
-    ///
-    /// # Errors
-    /// TLS is needed and can't be set up on this machine.
-    pub fn new(
-        endpoint: Endpoint,
-        tls: &TlsOptions,
-        connect_timeout: Duration,
-    ) -> Result<Client, TlsSetupError> {
-        let tls = match endpoint.scheme {
-            Scheme::Http => None,
-            Scheme::Https => Some(client_config(tls, &[b"h2", b"http/1.1"])?),
-        };
-        Client::build(endpoint, tls, connect_timeout, false)
-    }
-
-    /// A client that speaks HTTP/2 at once, over plain text too (RFC 9113 §3.3).
-    ///
-    /// # Errors
-    /// TLS is needed and can't be set up on this machine.
-    pub fn with_http2_prior_knowledge(
-        endpoint: Endpoint,
-        tls: &TlsOptions,
-        connect_timeout: Duration,
-    ) -> Result<Client, TlsSetupError> {
-        let tls = match endpoint.scheme {
-            Scheme::Http => None,
-            Scheme::Https => Some(client_config(tls, &[b"h2"])?),
-        };
-        Client::build(endpoint, tls, connect_timeout, true)
-    }
-
-    fn build(
-        endpoint: Endpoint,
-        tls: Option<rustls::ClientConfig>,
-        connect_timeout: Duration,
-        http2_only: bool,
-    ) -> Result<Client, TlsSetupError> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .tcp_nodelay(true)
-            .connect_timeout(connect_timeout);
-        if let Some(tls) = tls {
-            builder = builder.tls_backend_preconfigured(tls);
-        }
-        if http2_only {
-            builder = builder.http2_prior_knowledge();
-        }
-        let authority = match &endpoint.connect_to {
-            None => endpoint.host_header(),
-            Some(address) => {
-                builder = builder.dns_resolver(Elsewhere(address.clone()));
-                authority_for(&endpoint, address)
-            }
-        };
-        let inner = builder
-            .build()
-            .map_err(|error| TlsSetupError::Library(chain(&error)))?;
-        Ok(Client {
-            inner,
-            host_differs: authority != endpoint.host_header(),
-            origin: format!("{}://{authority}", endpoint.scheme.as_str()).into(),
-            endpoint: Arc::new(endpoint),
-        })
+    /// A client on this dialer's connections. Over plain text it speaks HTTP/2 at once (RFC 9113 §3.3).
+    pub fn new(dialer: Dialer) -> Client {
+        let endpoint = dialer.endpoint();
+        let origin = format!("{}://{}", endpoint.scheme.as_str(), endpoint.host_header());
+        Client(Arc::new(Shared {
+            dialer,
+            origin,
+            open: Mutex::default(),
+            driving: std::sync::Mutex::default(),
+        }))
     }
 
     /// Where it connects to.
     pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        self.0.dialer.endpoint()
     }
 
-    /// Sends a request and reads its answer. Field names go out in lower case over HTTP/2, an `accept: */*` is added
-    /// where the request has none, and framing and connection fields are the client's own.
+    /// Sends a request and reads its answer. Field names go out in lower case, and framing and connection fields are
+    /// HTTP/2's own.
     pub async fn exchange(&self, request: Request, deadline: Deadline) -> Exchange {
         self.start(request, deadline).await.finish(deadline).await.0
     }
@@ -130,16 +117,22 @@ impl Client {
     /// exchange is over.
     pub async fn start(&self, request: Request, deadline: Deadline) -> Flight {
         let started = Instant::now();
-        let host = self.endpoint.host_header();
+        let host = self.endpoint().host_header();
         let encoded = request.encode(&host);
         let taken = Arc::new(Taken::default());
         let built = self.build_request(&request, &taken);
-        let mut drive = ClientDrive::new(request, encoded, Arc::clone(&taken), started);
+        let shared = Arc::clone(&self.0);
+        let mut drive = ClientDrive::new(
+            request,
+            encoded,
+            Arc::clone(&taken),
+            Arc::clone(&shared),
+            started,
+        );
         match built {
             Ok(built) => {
-                let client = self.inner.clone();
                 drive.waiting.spawn(async move {
-                    let response = client.execute(built).await;
+                    let response = shared.send(built, deadline).await;
                     (response, Instant::now())
                 });
             }
@@ -164,21 +157,18 @@ impl Client {
         &self,
         request: &Request,
         taken: &Arc<Taken>,
-    ) -> Result<reqwest::Request, String> {
+    ) -> Result<http::Request<Outgoing>, String> {
         let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| "the ordinary client can't send this method".to_owned())?;
-        let url = Url::parse(&format!("{}{}", self.origin, request.target))
-            .map_err(|error| format!("the ordinary client can't send this target: {error}"))?;
-        let mut built = reqwest::Request::new(method, url);
-        let fields = built.headers_mut();
-        if self.host_differs
-            && let Ok(host) = HeaderValue::from_str(&self.endpoint.host_header())
-        {
-            fields.insert(reqwest::header::HOST, host);
-        }
+            .map_err(|_| "HTTP/2 as clawcheck speaks it can't send this method".to_owned())?;
+        let uri = format!("{}{}", self.0.origin, request.target)
+            .parse::<Uri>()
+            .map_err(|error| {
+                format!("HTTP/2 as clawcheck speaks it can't send this target: {error}")
+            })?;
+        let mut fields = http::HeaderMap::new();
         for (name, value) in &request.headers.0 {
             let lower = name.to_ascii_lowercase();
-            // The client frames by itself, and HTTP/2 has no connection fields (RFC 9113 §8.2.2).
+            // HTTP/2 frames by itself and has no connection fields (RFC 9113 §8.2.2).
             if matches!(
                 lower.as_str(),
                 "content-length" | "transfer-encoding" | "connection" | "keep-alive"
@@ -186,81 +176,38 @@ impl Client {
                 continue;
             }
             let name = HeaderName::from_bytes(lower.as_bytes())
-                .map_err(|_| format!("the ordinary client can't send a field named `{lower}`"))?;
+                .map_err(|_| format!("HTTP/2 can't send a field named `{lower}`"))?;
             let value = HeaderValue::from_bytes(value)
-                .map_err(|_| format!("the ordinary client can't send this value of `{lower}`"))?;
-            if name == reqwest::header::HOST {
-                fields.insert(name, value);
-            } else {
-                fields.append(name, value);
-            }
+                .map_err(|_| format!("HTTP/2 can't send this value of `{lower}`"))?;
+            fields.append(name, value);
         }
-        let size = match request.framing {
-            BodyFraming::None => {
-                taken.finished();
-                return Ok(built);
+        let (left, size) = match request.framing {
+            BodyFraming::None => (Bytes::new(), None),
+            BodyFraming::Length => (Bytes::copy_from_slice(&request.body), None),
+            BodyFraming::Chunked(size) => {
+                (Bytes::copy_from_slice(&request.body), Some(size.max(1)))
             }
-            BodyFraming::Length => None,
-            BodyFraming::Chunked(size) => Some(size.max(1)),
         };
-        if request.body.is_empty() {
+        if left.is_empty() {
             taken.finished();
         }
-        *built.body_mut() = Some(reqwest::Body::wrap(Outgoing {
-            left: Bytes::copy_from_slice(&request.body),
+        let mut built = http::Request::new(Outgoing {
+            left,
             size,
             taken: Arc::clone(taken),
-        }));
+        });
+        *built.method_mut() = method;
+        *built.uri_mut() = uri;
+        *built.headers_mut() = fields;
+        *built.version_mut() = Version::HTTP_2;
         Ok(built)
     }
 }
 
-/// The authority of URLs for an endpoint whose connections go elsewhere. The client connects to the port of the URL
-/// wherever it has one, and resolves no name where the host is an address; then the URL has to name the other place,
-/// and `Host` the endpoint.
-fn authority_for(endpoint: &Endpoint, address: &Address) -> String {
-    if endpoint.host_is_ip() {
-        return address.to_string();
-    }
-    let own_port = endpoint.port == address.port || endpoint.port == endpoint.scheme.default_port();
-    if own_port {
-        endpoint.host_header()
-    } else {
-        format!("{}:{}", endpoint.host, address.port)
-    }
-}
-
-/// Every name has the address of the override.
-#[derive(Debug)]
-struct Elsewhere(Address);
-
-impl Resolve for Elsewhere {
-    fn resolve(&self, _name: Name) -> Resolving {
-        let address = self.0.clone();
-        Box::pin(async move {
-            match resolve(&address).await {
-                Ok(found) => Ok(Box::new(found.into_iter()) as Addrs),
-                Err(why) => Err(Box::new(ResolveError(why)) as Box<dyn Error + Send + Sync>),
-            }
-        })
-    }
-}
-
-#[derive(Debug)]
-struct ResolveError(Unreachable);
-
-impl std::fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for ResolveError {}
-
 /// How much of the body the client has taken from us, and when the last of it.
 #[derive(Debug, Default)]
 struct Taken {
-    state: Mutex<(usize, Option<Instant>)>,
+    state: std::sync::Mutex<(usize, Option<Instant>)>,
     whole: Notify,
 }
 
@@ -333,9 +280,12 @@ pub(super) struct ClientDrive {
     request: Request,
     encoded: Encoded,
     taken: Arc<Taken>,
+    /// Keeps the connection driven.
+    _client: Arc<Shared>,
     /// The task that waits for the head. It is aborted with the drive.
-    waiting: JoinSet<(Result<Response, reqwest::Error>, Instant)>,
-    response: Option<Response>,
+    waiting: JoinSet<(Result<Response<Incoming>, Failed>, Instant)>,
+    /// The body, once the head has come.
+    response: Option<Incoming>,
     decoder: Option<Decoder>,
     head: Option<Head>,
     framing: Option<Framing>,
@@ -348,11 +298,18 @@ pub(super) struct ClientDrive {
 }
 
 impl ClientDrive {
-    fn new(request: Request, encoded: Encoded, taken: Arc<Taken>, started: Instant) -> ClientDrive {
+    fn new(
+        request: Request,
+        encoded: Encoded,
+        taken: Arc<Taken>,
+        client: Arc<Shared>,
+        started: Instant,
+    ) -> ClientDrive {
         ClientDrive {
             request,
             encoded,
             taken,
+            _client: client,
             waiting: JoinSet::new(),
             response: None,
             decoder: None,
@@ -394,20 +351,25 @@ impl ClientDrive {
             return false;
         }
         let by = deadline.instant().into();
-        if let Some(response) = &mut self.response {
-            let Ok(chunk) = timeout_at(by, response.chunk()).await else {
+        if let Some(body) = &mut self.response {
+            let Ok(frame) = timeout_at(by, body.frame()).await else {
                 return false;
             };
             let at = Instant::now();
-            match chunk {
-                Ok(Some(bytes)) => self.absorb(&bytes, at),
-                Ok(None) => {
+            match frame {
+                // Trailers are no part of the body.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        self.absorb(&bytes, at);
+                    }
+                }
+                None => {
                     if let Some(decoder) = &mut self.decoder {
                         decoder.finish(&mut self.body);
                     }
                     self.end(End::Complete);
                 }
-                Err(error) => self.end(end_of(&error)),
+                Some(Err(error)) => self.end(end_of(&error)),
             }
             return true;
         }
@@ -416,34 +378,29 @@ impl ClientDrive {
         };
         match joined {
             Some(Ok((Ok(response), at))) => self.head_came(response, at),
-            Some(Ok((Err(error), _))) => self.end(end_of(&error)),
+            Some(Ok((Err(Failed::NoConnection(why)), _))) => self.end(End::Unreachable(why)),
+            Some(Ok((Err(Failed::NoAnswer(error)), _))) => self.end(end_of(&error)),
             // The task neither panics nor is aborted before the drive is gone.
             Some(Err(_)) | None => self.end(End::Abandoned),
         }
         true
     }
 
-    fn head_came(&mut self, response: Response, at: Instant) {
+    fn head_came(&mut self, response: Response<Incoming>, at: Instant) {
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
             headers.push(name.as_str(), value.as_bytes());
         }
-        let http2 = response.version() == Version::HTTP_2;
         let status = response.status();
         let head = Head {
             version: format!("{:?}", response.version()),
             status: status.as_u16(),
-            // HTTP/2 has no reason phrase, and the client doesn't keep the one of HTTP/1.1.
+            // HTTP/2 has none.
             reason: String::new(),
             headers,
             at,
         };
-        let empty = self.request.method == "HEAD";
-        self.framing = Some(match framing_of(&head, empty) {
-            _ if http2 => Framing::Http2,
-            Ok(framing) => framing,
-            Err(_) => Framing::Close,
-        });
+        self.framing = Some(Framing::Http2);
         self.decoder = Some(Decoder::new(
             &head.headers,
             Limits::USUAL.body,
@@ -461,7 +418,7 @@ impl ClientDrive {
         self.received_bytes += told.len() as u64;
         self.first_byte_at = Some(at);
         self.head = Some(head);
-        self.response = Some(response);
+        self.response = Some(response.into_body());
     }
 
     fn absorb(&mut self, bytes: &[u8], at: Instant) {
@@ -518,53 +475,18 @@ impl ClientDrive {
 }
 
 /// What an error of the client means for the exchange.
-fn end_of(error: &reqwest::Error) -> End {
-    if error.is_connect() {
-        return End::Unreachable(unreachable_of(error));
-    }
+fn end_of(error: &hyper::Error) -> End {
     for cause in causes(error) {
-        if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
-            if hyper.is_incomplete_message() {
-                return End::Closed;
-            }
-            if hyper.is_parse() {
-                return End::Malformed {
-                    what: chain(hyper),
-                    offset: 0,
-                };
-            }
-        }
         if let Some(io) = cause.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::UnexpectedEof
         {
             return End::Closed;
         }
     }
+    if error.is_incomplete_message() || error.is_closed() {
+        return End::Closed;
+    }
     End::Reset
-}
-
-fn unreachable_of(error: &reqwest::Error) -> Unreachable {
-    if error.is_timeout() {
-        return Unreachable::TimedOut;
-    }
-    let mut innermost = None;
-    for cause in causes(error) {
-        if let Some(ResolveError(why)) = cause.downcast_ref() {
-            return why.clone();
-        }
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Unreachable::Tls(tls.to_string());
-        }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            innermost = Some(io);
-        }
-    }
-    match innermost {
-        Some(io) if error.is_dns() && !is_ours(io) => Unreachable::Dns(io.to_string()),
-        Some(io) => unreachable_by(io),
-        None if error.is_dns() => Unreachable::Dns(chain(error)),
-        None => Unreachable::Connect(chain(error)),
-    }
 }
 
 /// An error and its causes. What an I/O error wraps is not its source but its inside.

@@ -1,4 +1,4 @@
-//! Opening connections: name, TCP, TLS, and whose fault it is when there is none.
+//! Opening connections: name, TCP, proxy, TLS, and whose fault it is when there is none. Whoever connects does it here.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connection::{ByteStream, Connection, Socket};
-use super::tls::client_config;
-use super::{Endpoint, Scheme, TlsOptions, TlsSetupError, Unreachable};
+use super::tls::{client_config, refusal};
+use super::{Address, Endpoint, Proxy, Scheme, TlsOptions, TlsSetupError, Unreachable};
 use crate::time::Deadline;
 
-/// Opens connections to an endpoint. Cheap to clone.
+/// Opens connections to an endpoint, through a proxy where there is one. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Dialer {
     endpoint: Arc<Endpoint>,
     tls: Option<Tls>,
+    proxy: Option<Arc<Proxied>>,
     connect_timeout: Duration,
 }
 
@@ -28,8 +30,10 @@ pub struct Dialer {
 struct Tls {
     name: ServerName<'static>,
     /// Offers `http/1.1`.
-    plain: TlsConnector,
-    /// Offers `h2` and `http/1.1`.
+    http1: TlsConnector,
+    /// Offers `h2`.
+    http2: TlsConnector,
+    /// Offers both.
     asking: TlsConnector,
 }
 
@@ -39,34 +43,64 @@ impl std::fmt::Debug for Tls {
     }
 }
 
+/// A proxy, and the TLS to itself where it is spoken to by https.
+struct Proxied {
+    proxy: Proxy,
+    tls: Option<(ServerName<'static>, TlsConnector)>,
+}
+
+impl std::fmt::Debug for Proxied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.proxy.fmt(f)
+    }
+}
+
 impl Dialer {
-    /// A dialer; each connection has so much time for name, TCP and TLS together.
+    /// A dialer; each connection has so much time for name, TCP, proxy and TLS together.
     ///
     /// # Errors
     /// TLS is needed and can't be set up on this machine.
     pub fn new(
         endpoint: Endpoint,
         tls: &TlsOptions,
+        proxy: Option<Proxy>,
         connect_timeout: Duration,
     ) -> Result<Dialer, TlsSetupError> {
+        let proxy = match proxy {
+            None => None,
+            Some(proxy) => Some(Arc::new(Proxied {
+                tls: match proxy.scheme {
+                    Scheme::Http => None,
+                    Scheme::Https => {
+                        let name = server_name(&proxy.address.host)?;
+                        let config = client_config(tls, &[b"http/1.1"])?;
+                        Some((name, TlsConnector::from(Arc::new(config))))
+                    }
+                },
+                proxy,
+            })),
+        };
         let tls = match endpoint.scheme {
             Scheme::Http => None,
             Scheme::Https => {
-                let name = ServerName::try_from(endpoint.host.clone())
-                    .map_err(|error| TlsSetupError::Library(error.to_string()))?;
-                let config = client_config(tls, &[b"http/1.1"])?;
-                let mut asking = config.clone();
-                asking.alpn_protocols.insert(0, b"h2".to_vec());
+                let config = client_config(tls, &[])?;
+                let offering = |protocols: &[&[u8]]| {
+                    let mut config = config.clone();
+                    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+                    TlsConnector::from(Arc::new(config))
+                };
                 Some(Tls {
-                    name,
-                    plain: TlsConnector::from(Arc::new(config)),
-                    asking: TlsConnector::from(Arc::new(asking)),
+                    name: server_name(&endpoint.host)?,
+                    http1: offering(&[b"http/1.1"]),
+                    http2: offering(&[b"h2"]),
+                    asking: offering(&[b"h2", b"http/1.1"]),
                 })
             }
         };
         Ok(Dialer {
             endpoint: Arc::new(endpoint),
             tls,
+            proxy,
             connect_timeout,
         })
     }
@@ -81,15 +115,8 @@ impl Dialer {
     /// # Errors
     /// There is none, and why.
     pub async fn connect(&self, deadline: Deadline) -> Result<Connection, Unreachable> {
-        let connecting = async {
-            let tcp = self.tcp().await?;
-            let socket = match &self.tls {
-                None => Socket::new(tcp),
-                Some(tls) => Socket::new(handshake(&tls.plain, &tls.name, tcp).await?),
-            };
-            Ok(Connection::new(socket, self.endpoint.host_header()))
-        };
-        self.in_time(connecting, deadline).await
+        let socket = Socket::new(self.stream(deadline).await?);
+        Ok(Connection::new(socket, self.endpoint.host_header()))
     }
 
     /// The bytes alone, over TCP or TLS, for whoever has an HTTP/1.1 of their own.
@@ -98,12 +125,42 @@ impl Dialer {
     /// There is no connection, and why.
     pub async fn stream(&self, deadline: Deadline) -> Result<Box<dyn ByteStream>, Unreachable> {
         let connecting = async {
-            let tcp = self.tcp().await?;
-            let stream: Box<dyn ByteStream> = match &self.tls {
-                None => Box::new(tcp),
-                Some(tls) => Box::new(handshake(&tls.plain, &tls.name, tcp).await?),
+            let stream: Box<dyn ByteStream> = match (&self.tls, &self.proxy) {
+                (None, None) => Box::new(self.tcp().await?),
+                (None, Some(proxied)) => self.tunnel(proxied).await?,
+                (Some(tls), None) => {
+                    Box::new(handshake(&tls.http1, &tls.name, self.tcp().await?).await?)
+                }
+                (Some(tls), Some(proxied)) => {
+                    let tunnel = self.tunnel(proxied).await?;
+                    Box::new(handshake(&tls.http1, &tls.name, tunnel).await?)
+                }
             };
             Ok(stream)
+        };
+        self.in_time(connecting, deadline).await
+    }
+
+    /// The same for whoever has an HTTP/2 of their own: over TLS the server has agreed to it (ALPN, RFC 7301), over
+    /// plain text it is taken to speak it (RFC 9113 §3.3).
+    ///
+    /// # Errors
+    /// There is no connection, and why.
+    pub async fn http2_stream(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Box<dyn ByteStream>, Unreachable> {
+        let Some(tls) = &self.tls else {
+            return self.stream(deadline).await;
+        };
+        let connecting = async {
+            let stream = handshake(&tls.http2, &tls.name, self.way().await?).await?;
+            if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                return Err(Unreachable::Tls(
+                    "the server does not agree to HTTP/2 (ALPN): `http = \"1.1\"` or \"auto\" is for it".to_owned(),
+                ));
+            }
+            Ok(Box::new(stream) as Box<dyn ByteStream>)
         };
         self.in_time(connecting, deadline).await
     }
@@ -118,10 +175,34 @@ impl Dialer {
             return Ok(false);
         };
         let asking = async {
-            let stream = handshake(&tls.asking, &tls.name, self.tcp().await?).await?;
+            let stream = handshake(&tls.asking, &tls.name, self.way().await?).await?;
             Ok(stream.get_ref().1.alpn_protocol() == Some(b"h2"))
         };
         self.in_time(asking, deadline).await
+    }
+
+    /// What TLS to the target goes over.
+    async fn way(&self) -> Result<Box<dyn ByteStream>, Unreachable> {
+        match &self.proxy {
+            None => Ok(Box::new(self.tcp().await?)),
+            Some(proxied) => self.tunnel(proxied).await,
+        }
+    }
+
+    /// A tunnel to the target. Where connections go elsewhere by an override, the proxy is asked for that place.
+    async fn tunnel(&self, proxied: &Proxied) -> Result<Box<dyn ByteStream>, Unreachable> {
+        let Proxied { proxy, tls } = proxied;
+        let to = self.endpoint.address();
+        let tcp = self.tcp_to(&proxy.address).await;
+        let tcp = tcp.map_err(|why| proxy.unreachable(why))?;
+        match tls {
+            None => proxy.tunnel(tcp, &to).await,
+            Some((name, connector)) => {
+                let stream = handshake(connector, name, tcp).await;
+                let stream = stream.map_err(|why| proxy.unreachable(why))?;
+                proxy.tunnel(stream, &to).await
+            }
+        }
     }
 
     async fn in_time<T>(
@@ -135,11 +216,15 @@ impl Dialer {
             .unwrap_or(Err(Unreachable::TimedOut))
     }
 
+    async fn tcp(&self) -> Result<TcpStream, Unreachable> {
+        self.tcp_to(&self.endpoint.address()).await
+    }
+
     /// Tries the addresses one after the other, each with its share of the time: a dead IPv6 route before a good
     /// IPv4 address must not use up all of it.
-    async fn tcp(&self) -> Result<TcpStream, Unreachable> {
+    async fn tcp_to(&self, there: &Address) -> Result<TcpStream, Unreachable> {
         let begun = Deadline::after(self.connect_timeout);
-        let addresses = resolve(&self.endpoint.address()).await?;
+        let addresses = resolve(there).await?;
         let mut failure = None;
         for (tried, address) in addresses.iter().enumerate() {
             let share = begun.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
@@ -164,7 +249,7 @@ impl Dialer {
 }
 
 /// The addresses of a host and port.
-pub(super) async fn resolve(address: &super::Address) -> Result<Vec<SocketAddr>, Unreachable> {
+async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Unreachable> {
     match tokio::net::lookup_host((address.host.as_str(), address.port)).await {
         Ok(found) => Ok(found.collect()),
         Err(error) if is_ours(&error) => Err(Unreachable::Ourselves(error.to_string())),
@@ -172,19 +257,21 @@ pub(super) async fn resolve(address: &super::Address) -> Result<Vec<SocketAddr>,
     }
 }
 
-async fn handshake(
+fn server_name(host: &str) -> Result<ServerName<'static>, TlsSetupError> {
+    ServerName::try_from(host.to_owned()).map_err(|error| TlsSetupError::Library(error.to_string()))
+}
+
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     connector: &TlsConnector,
     name: &ServerName<'static>,
-    tcp: TcpStream,
-) -> Result<TlsStream<TcpStream>, Unreachable> {
-    connector
-        .connect(name.clone(), tcp)
-        .await
-        .map_err(|error| Unreachable::Tls(error.to_string()))
+    stream: S,
+) -> Result<TlsStream<S>, Unreachable> {
+    let shaken = connector.connect(name.clone(), stream).await;
+    shaken.map_err(|error| Unreachable::Tls(refusal(&error)))
 }
 
 /// Why TCP gave no connection.
-pub(super) fn unreachable_by(error: &io::Error) -> Unreachable {
+fn unreachable_by(error: &io::Error) -> Unreachable {
     if is_ours(error) {
         Unreachable::Ourselves(error.to_string())
     } else if error.kind() == io::ErrorKind::TimedOut {
@@ -196,7 +283,7 @@ pub(super) fn unreachable_by(error: &io::Error) -> Unreachable {
 
 /// Whether this process or machine ran out of something: descriptors (EMFILE, ENFILE), buffers (ENOBUFS), memory
 /// or local ports. A target must not be blamed for it. The standard library has no kinds for the first three.
-pub(super) fn is_ours(error: &io::Error) -> bool {
+fn is_ours(error: &io::Error) -> bool {
     #[cfg(target_os = "linux")]
     const NUMBERS: &[i32] = &[23, 24, 105];
     #[cfg(all(unix, not(target_os = "linux")))]

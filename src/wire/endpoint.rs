@@ -1,7 +1,7 @@
 //! Where requests go: scheme, host, port, the path below which the API stands, and an override of the address.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// Plain text or TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,11 +195,6 @@ impl Endpoint {
             host: self.host.clone(),
             port: self.port,
         })
-    }
-
-    /// Whether the host is an IP address.
-    pub(super) fn host_is_ip(&self) -> bool {
-        self.host.parse::<IpAddr>().is_ok()
     }
 }
 

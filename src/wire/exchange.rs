@@ -273,6 +273,8 @@ pub enum Unreachable {
     TimedOut,
     /// The TLS handshake failed.
     Tls(String),
+    /// The proxy on the way is not there, or gives no tunnel: a whole sentence.
+    Proxy(String),
     /// This process ran out of something (file descriptors, ports), or its ordinary client can't express the request:
     /// not the target's fault.
     Ourselves(String),
@@ -285,6 +287,7 @@ impl fmt::Display for Unreachable {
             Unreachable::Connect(why) => write!(f, "no connection: {why}"),
             Unreachable::TimedOut => f.write_str("no connection within the connect time-out"),
             Unreachable::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
+            Unreachable::Proxy(why) => f.write_str(why),
             Unreachable::Ourselves(why) => write!(f, "nothing could be sent from here: {why}"),
         }
     }

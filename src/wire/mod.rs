@@ -5,8 +5,8 @@
 //! a run.
 //!
 //! [`Endpoint`] says where, [`Dialer`] opens [`Connection`]s, a connection carries exchanges one after the other or
-//! a [`Flight`] that is watched on its way; [`Client`] does the same the ordinary way, over HTTP/2 where the
-//! server speaks it. [`Transport`] is either.
+//! a [`Flight`] that is watched on its way; [`Client`] does the same over HTTP/2, on connections of the same dialer.
+//! [`Transport`] is either. A [`Proxy`] may stand between.
 
 mod client;
 mod coding;
@@ -18,6 +18,7 @@ mod exchange;
 mod flight;
 mod outgoing;
 mod parse;
+mod proxy;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -29,5 +30,6 @@ pub use dial::Dialer;
 pub use endpoint::{Address, Endpoint, EndpointError, Scheme};
 pub use exchange::*;
 pub use flight::{Flight, Progress};
+pub use proxy::{Proxy, ProxyError};
 pub use tls::{TlsOptions, TlsSetupError};
 pub use transport::Transport;

@@ -1,13 +1,17 @@
-//! TLS for our own sockets and for the ordinary client: one set of roots, one provider, passed explicitly.
+//! TLS of every connection: one set of roots, one provider, passed explicitly.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
+    SignatureScheme,
+};
 
 /// Whom to trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,6 +83,61 @@ pub(super) fn client_config(
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
     Ok(config)
+}
+
+/// Why a handshake failed, in words that name the mend where there is one.
+pub(super) fn refusal(error: &io::Error) -> String {
+    let Some(inner) = error.get_ref() else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the connection was closed in it".to_owned(),
+            _ => error.to_string(),
+        };
+    };
+    let Some(error) = inner.downcast_ref::<Error>() else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the connection was closed in it".to_owned(),
+            _ => inner.to_string(),
+        };
+    };
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "what answers is no TLS: for plain HTTP the base URL begins with http://".to_owned()
+        }
+        Error::InvalidCertificate(wrong) => {
+            let told = match wrong {
+                // A trusted one of the same name with another key, such as that of a server before it was set up anew.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    "nobody trusted here has signed the server's certificate".to_owned()
+                }
+                other => other.to_string(),
+            };
+            let mend = match wrong {
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    "`ca_file` names whom to trust besides, SSL_CERT_FILE whom in place of the system's"
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => {
+                    "`base_url` needs a name that it is for, and `resolve` says where to connect for it"
+                }
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    "it has to be renewed, unless this machine's clock is wrong"
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    "is this machine's clock right?"
+                }
+                _ => "is it the server that was meant?", // every other fault of it
+            };
+            format!("{told}; {mend} (`insecure = true` leaves it unchecked)")
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server wants a certificate of the client, and there is none to give".to_owned()
+        }
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            "the server does not agree to the version of HTTP (ALPN): see `http` in the profile"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {

@@ -127,13 +127,15 @@ fn wrong_codes() -> Bent {
             let key = key
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
+            let stack = format!("at /srv/app/index.js:1 {key}");
             value["error"]["code"] = json!("something_else");
-            value["error"]["stack"] = json!(format!("at /srv/app/index.js:1 {key}"));
+            value["error"]["stack"] = json!(stack);
             if value["error"].get("retry_after").is_some() {
                 value["error"]["retry_after"] = json!("a while");
             }
             if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
-                *value = json!({ "code": "timeout" });
+                // With the trace: which answers it hits is chance, and all those of a kind may be among them.
+                *value = json!({ "code": "timeout", "stack": stack });
             }
         })),
         ..Bent::default()

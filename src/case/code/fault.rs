@@ -113,11 +113,14 @@ fn in_json(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {
 fn time_check(bench: &Bench<'_>, delivery: &Delivery, at: Instant) -> Check {
     let exchange = &delivery.exchange;
     let from = exchange.sent_at.unwrap_or(exchange.started);
-    rules::timeout::time(
+    let mut check = rules::timeout::time(
         at.saturating_duration_since(from),
         at.saturating_duration_since(exchange.started),
         bench.profile.target.time_scale,
-    )
+    );
+    // Its own time-out may be the shorter one.
+    check.actual.push_str(&delivery.answer().from_gateway());
+    check
 }
 
 fn in_stream(bench: &Bench<'_>, delivery: &Delivery) -> Verdict {

@@ -38,7 +38,10 @@ fn what_instead(answer: &Answer<'_>, status: u16) -> String {
     let body = &answer.exchange().body.bytes;
     match answer.json() {
         Err(_) if body.is_empty() => format!("{status} without a body"),
-        Err(error) => format!("{status} with a body that is no JSON ({error})"),
+        Err(error) => format!(
+            "{status} with a body that is no JSON ({error}){}",
+            answer.from_gateway()
+        ),
         Ok(_) => {
             if let Some(named) = answer.codes().first() {
                 return format!("{status} with {}, the code of another row", named.code);

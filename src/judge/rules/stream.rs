@@ -4,7 +4,7 @@ use super::reply::oddities;
 use crate::contract::{
     DONE, STREAM_1, STREAM_2, STREAM_3, STREAM_4, STREAM_5, STREAM_6, STREAM_7, STREAM_8,
 };
-use crate::judge::answer::{EventKind, Stream, StreamEvent, content};
+use crate::judge::answer::{EventKind, Stream, StreamEvent, content, server_of_gateway};
 use crate::judge::json::{Json, Node, Value};
 use crate::judge::schema;
 use crate::judge::{Answer, Check, Place, Verdict};
@@ -506,11 +506,37 @@ pub fn held_back(answer: &Answer<'_>) -> Option<Option<String>> {
     let held = until_first.as_secs_f64() > 0.9 * whole.as_secs_f64();
     Some(held.then(|| {
         format!(
-            "the first of {count} chunks came after {:.0} of {:.0} ms: something on the way holds the stream back",
+            "the first of {count} chunks came after {:.0} of {:.0} ms: {}",
             until_first.as_secs_f64() * 1e3,
-            whole.as_secs_f64() * 1e3
+            whole.as_secs_f64() * 1e3,
+            holder(answer)
         )
     }))
+}
+
+/// What holds a stream back, most likely.
+fn holder(answer: &Answer<'_>) -> String {
+    let exchange = answer.exchange();
+    if let Some(coding) = &exchange.body.coding {
+        return format!(
+            "it is compressed ({coding}), and what compresses it does not flush at each chunk"
+        );
+    }
+    let Some(server) = server_of_gateway(exchange.headers()) else {
+        return "something on the way holds the stream back, such as a proxy that buffers"
+            .to_owned();
+    };
+    let lower = server.to_ascii_lowercase();
+    if ["nginx", "openresty", "tengine"]
+        .iter()
+        .any(|name| lower.starts_with(name))
+    {
+        // proxy_buffering is on unless something says otherwise.
+        return format!(
+            "{server} before the API seems to buffer it: `proxy_buffering off;` there, or `X-Accel-Buffering: no` from the API, lets it flow"
+        );
+    }
+    format!("{server} before the API seems to buffer it")
 }
 
 /// Which legal answers were seen, of what STREAM-7 leaves open.

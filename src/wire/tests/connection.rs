@@ -628,7 +628,13 @@ async fn connections_go_where_the_override_says() {
     let endpoint = Endpoint::parse("http://api.invalid:81")
         .unwrap()
         .with_connect_to(there);
-    let dialer = Dialer::new(endpoint, &TlsOptions::default(), Duration::from_secs(10)).unwrap();
+    let dialer = Dialer::new(
+        endpoint,
+        &TlsOptions::default(),
+        None,
+        Duration::from_secs(10),
+    )
+    .unwrap();
     let mut request = post("");
     request.headers = Headers::new();
     let exchange = Transport::Raw(dialer)

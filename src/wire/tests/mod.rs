@@ -48,6 +48,7 @@ fn dialer(port: u16) -> Dialer {
     Dialer::new(
         endpoint(port),
         &TlsOptions::default(),
+        None,
         Duration::from_secs(10),
     )
     .unwrap()

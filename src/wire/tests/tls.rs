@@ -41,8 +41,8 @@ pub(super) fn https(port: u16) -> Endpoint {
     Endpoint::parse(&format!("https://127.0.0.1:{port}")).unwrap()
 }
 
-fn tls_dialer(port: u16, tls: &TlsOptions) -> Dialer {
-    Dialer::new(https(port), tls, Duration::from_secs(10)).unwrap()
+pub(super) fn tls_dialer(port: u16, tls: &TlsOptions) -> Dialer {
+    Dialer::new(https(port), tls, None, Duration::from_secs(10)).unwrap()
 }
 
 /// A TLS server for one connection whose handshake may fail.

@@ -7,7 +7,7 @@ pub(crate) mod record;
 pub(crate) mod server;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,6 +67,16 @@ impl Run {
             "COLUMNS",
             "GITHUB_ACTIONS",
             "GITHUB_STEP_SUMMARY",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+            "no_proxy",
+            "NO_PROXY",
         ] {
             command.env_remove(variable);
         }
@@ -167,6 +177,11 @@ impl Output {
         }
         text
     }
+}
+
+/// Says, past what catches the output of tests that pass, that a test had nothing to look at.
+pub(crate) fn looked_at_nothing(why: &str) {
+    let _ = writeln!(std::io::stderr(), "looked at nothing: {why}");
 }
 
 /// Fails where more of a key stands than its prefix and its last four characters.
