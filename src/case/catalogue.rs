@@ -9,7 +9,7 @@ use crate::profile::Fixture;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The data cases that come with the program.
 const FILES: &[(&str, &str)] = &[
@@ -266,11 +266,19 @@ impl Catalogue {
         if files.is_empty() {
             return Err(in_dir("no case file in it".to_owned()));
         }
+        self.add_files(&files)
+    }
+
+    /// Adds case files; says how many cases they had.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn add_files(&mut self, files: &[PathBuf]) -> Result<usize, Vec<CaseFileError>> {
         let mut added = Vec::new();
         let mut errors = Vec::new();
         for path in files {
             let name = path.display().to_string();
-            match std::fs::read_to_string(&path) {
+            match std::fs::read_to_string(path) {
                 Ok(text) => match read(&name, &text, Some(&name)) {
                     Ok(cases) => added.extend(cases),
                     Err(found) => errors.extend(found),

@@ -3,13 +3,14 @@
 use super::Failure;
 use super::complaint::Complaint;
 use super::conform::catalogue;
-use super::list::{KINDS, modes};
+use super::list::{KINDS, figures, modes};
 use super::outlet::Stream;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
-use crate::load::{BUILTIN, NotFound, Scenario};
+use crate::load::{BUILTIN, Metric, NotFound, Scenario, Stat};
 use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
+use crate::record::load::{ErrorClass, ErrorKind};
 use crate::report::{block, line, quotation, wrapped};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -18,8 +19,9 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// A case, requirement, error code, fixture, violation, leniency, flaw or scenario: `auth.revoked`, `AUTH-4`,
-    /// `bot_not_found`, `keys.revoked`, `smoke`, `./own.toml`.
+    /// A case, requirement, error code, fixture, violation, leniency, flaw, scenario, class of errors or figure:
+    /// `auth.revoked`, `AUTH-4`, `bot_not_found`, `keys.revoked`, `smoke`, `./own.toml`, `truncated_stream`,
+    /// `inter_chunk_latency_ms`.
     #[arg(value_name = "ID")]
     id: String,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -54,6 +56,15 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         .find(|deviation| deviation.id == id)
     {
         page.deviation(deviation)?;
+    } else if let Some(class) = ErrorClass::all().find(|class| class.as_str() == id) {
+        page.class(class)?;
+    } else if let Some((name, says)) = figure(id) {
+        page.title(name, "figure of a load report")?;
+        page.entry("is", says)?;
+        if Metric::parse(name).is_some() {
+            let rule = format!("{name}.p95 < …, in [thresholds]");
+            page.entry("rule", &rule)?;
+        }
     } else if let Some(scenario) = scenario {
         page.scenario(&scenario, id)?;
     } else {
@@ -61,6 +72,18 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     page.out.flush()?;
     Ok(0)
+}
+
+/// The figure of a name; with a statistic, that of the distribution.
+fn figure(id: &str) -> Option<(&'static str, &'static str)> {
+    let metric = id.rsplit_once('.').map_or(id, |(metric, stat)| {
+        if Stat::parse(stat).is_some() {
+            metric
+        } else {
+            id
+        }
+    });
+    figures().into_iter().find(|(name, _)| *name == metric)
 }
 
 /// The scenario of a name, or of a file, whose mistakes are told.
@@ -83,6 +106,9 @@ fn unknown(id: &str, catalogue: &Catalogue) -> Complaint {
         .chain(Fixture::ALL.iter().map(|fixture| fixture.name()))
         .chain(BUILTIN.iter().map(|builtin| builtin.name));
     let deviations = every_deviation();
+    let names = names
+        .chain(ErrorClass::FIXED.iter().map(|class| class.as_str()))
+        .chain(figures().into_iter().map(|(name, _)| name));
     let names = names.chain(deviations.iter().map(|deviation| deviation.id.as_ref()));
     let complaint = Complaint::new(format!("nothing is called `{id}`"));
     complaint.help(match nearest(id, names) {
@@ -235,6 +261,30 @@ impl<W: Write> Page<W> {
         self.entry(
             "try it",
             &format!("clawcheck selftest --only {}", deviation.id),
+        )
+    }
+
+    fn class(&mut self, class: ErrorClass) -> io::Result<()> {
+        self.title(class.as_str(), "class of errors under load")?;
+        self.entry("is", class.says())?;
+        self.entry(
+            "whose",
+            match class.kind() {
+                ErrorKind::Transport => "transport: on the way, or the connection's",
+                ErrorKind::Http => "http: an answer that says no",
+                ErrorKind::Contract => "contract: an answer that breaks the documentation",
+                ErrorKind::Client => "client: our own doing",
+            },
+        )?;
+        self.entry(
+            "counts",
+            if class.is_throttled() {
+                "as throttled, apart from errors, unless the scenario says otherwise"
+            } else if class.is_error() {
+                "as an error"
+            } else {
+                "apart from errors"
+            },
         )
     }
 

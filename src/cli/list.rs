@@ -5,9 +5,10 @@ use super::complaint::Complaint;
 use super::conform::catalogue;
 use crate::contract::{ErrorCode, REQUIREMENTS};
 use crate::judge::Mode;
-use crate::load::BUILTIN;
+use crate::load::{BUILTIN, Metric, Scalar};
 use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
+use crate::record::load::ErrorClass;
 use crate::report::line;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// What to list: cases, requirements, codes, fixtures, violations, leniencies, flaws or scenarios [default: cases].
+    /// What to list: cases, requirements, codes, fixtures, violations, leniencies, flaws, scenarios, classes (of errors
+    /// under load) or figures (of a load report) [default: cases].
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -24,7 +26,7 @@ pub(super) struct Args {
     cases: Vec<PathBuf>,
 }
 
-pub(super) const KINDS: [&str; 8] = [
+pub(super) const KINDS: [&str; 10] = [
     "cases",
     "requirements",
     "codes",
@@ -33,6 +35,8 @@ pub(super) const KINDS: [&str; 8] = [
     "leniencies",
     "flaws",
     "scenarios",
+    "classes",
+    "figures",
 ];
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
@@ -90,6 +94,19 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
             .iter()
             .map(|builtin| vec![builtin.name.to_owned(), builtin.scenario().description])
             .collect(),
+        "classes" => ErrorClass::all()
+            .map(|class| {
+                vec![
+                    class.to_string(),
+                    class.kind().as_str().to_owned(),
+                    class.says().to_owned(),
+                ]
+            })
+            .collect(),
+        "figures" => figures()
+            .into_iter()
+            .map(|(name, says)| vec![name.to_owned(), says.to_owned()])
+            .collect(),
         other => {
             let complaint = Complaint::new(format!("unknown kind `{other}`"));
             complaints.push(complaint.help(match nearest(other, KINDS) {
@@ -104,6 +121,17 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     write(&rows, &mut io::BufWriter::new(io::stdout().lock()))?;
     Ok(0)
+}
+
+/// The figures of a load report, each with what it is.
+pub(super) fn figures() -> Vec<(&'static str, &'static str)> {
+    let metrics = Metric::ALL
+        .iter()
+        .map(|metric| (metric.name(), metric.says()));
+    let scalars = Scalar::ALL
+        .iter()
+        .map(|scalar| (scalar.name(), scalar.says()));
+    metrics.chain(scalars).collect()
 }
 
 fn deviations(kind: Kind) -> Vec<Vec<String>> {

@@ -1,18 +1,23 @@
 //! The command line: clap's structs are what was typed; each command checks them into what is meant, joins the
 //! runner and the reports, and gives an exit code. It holds no rules.
 
+mod check;
 mod compare;
 mod complaint;
+mod completions;
 mod conform;
 mod explain;
 mod github;
+mod init;
 mod known_failures;
 mod list;
 mod load;
+mod man;
 mod mock;
 mod outlet;
 mod quantity;
 mod reports;
+mod schema;
 mod screen;
 mod selftest;
 mod signals;
@@ -57,6 +62,16 @@ enum Command {
     List(list::Args),
     /// Explain one of them, with the sentence of the documentation behind it.
     Explain(explain::Args),
+    /// Write a profile to begin with, asking the deployment what can be found out without cost.
+    Init(init::Args),
+    /// Read profiles, scenarios, case files and lists of known failures, and say what is wrong with them.
+    Check(check::Args),
+    /// Print the JSON Schema of a file that clawcheck reads or writes, or of the API's messages.
+    Schema(schema::Args),
+    /// Print the completions of a shell.
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them to a folder.
+    Man(man::Args),
 }
 
 /// Why a command gave no verdict.
@@ -82,6 +97,11 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// The command line, for what is made from it.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Parses the command line, runs the command, and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -96,6 +116,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     ExitCode::from(result.unwrap_or_else(failed))
 }

@@ -3,6 +3,7 @@
 //! Knows no terminal, no report format and no mock.
 
 mod carrier;
+mod discover;
 mod finish;
 mod ledger;
 mod pacer;
@@ -10,6 +11,7 @@ mod probe;
 mod run;
 mod select;
 
+pub use discover::{Access, Discovered, NotFoundOut, Pages, discover};
 pub use run::run;
 pub use select::{Plan, matches, plan, unmatched};
 

@@ -161,7 +161,9 @@ pub async fn run(
 }
 
 /// Opens the way to the target: which HTTP it speaks, and whether byte-exact HTTP/1.1 is among it.
-async fn reach(profile: &Profile) -> Result<(Transport, Option<Dialer>, String), WayError> {
+pub(super) async fn reach(
+    profile: &Profile,
+) -> Result<(Transport, Option<Dialer>, String), WayError> {
     let target = &profile.target;
     let dialer = target.dialer(target.connect_timeout)?;
     let http2 = match target.http {

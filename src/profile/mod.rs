@@ -11,6 +11,7 @@ mod nearest;
 mod reference;
 mod schema;
 mod section;
+mod template;
 mod values;
 mod way;
 
@@ -21,6 +22,7 @@ pub use mistake::{Mistake, Mistakes, Wrong};
 pub use nearest::nearest;
 pub use schema::{DIALECT, object, schema, short};
 pub use section::Section;
+pub use template::{Known, template};
 pub use values::{Unfit, api_key, base_url, bot_id};
 pub use way::WayError;
 

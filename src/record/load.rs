@@ -86,6 +86,14 @@ impl fmt::Display for ErrorClass {
 }
 
 impl ErrorClass {
+    /// All of them, in the order of [`ErrorKind`].
+    pub fn all() -> impl Iterator<Item = ErrorClass> {
+        let codes = ErrorCode::ALL.iter().copied().map(ErrorClass::Code);
+        let mut all: Vec<ErrorClass> = Self::FIXED.iter().copied().chain(codes).collect();
+        all.sort_by_key(|class| class.kind());
+        all.into_iter()
+    }
+
     /// Whether it is a 429: counted apart, no error unless the scenario says so.
     pub fn is_throttled(self) -> bool {
         matches!(self, ErrorClass::Code(code) if code.status() == 429)

@@ -30,5 +30,6 @@ mod reports;
 mod scenarios;
 mod schemas;
 mod selftest;
+mod start;
 mod support;
 mod teeth;
