@@ -6,7 +6,7 @@
 
 FROM rust:1-alpine AS build
 # aws-lc, which TLS and hashes come from, is C.
-RUN apk add --no-cache ca-certificates musl-dev
+RUN apk add --no-cache ca-certificates gcc linux-headers musl-dev
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
