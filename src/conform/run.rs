@@ -39,6 +39,33 @@ struct UnderWay {
 
 /// Runs the catalogue against the profile's target. Events tell what happens meanwhile; the record tells it all.
 ///
+/// ```
+/// use clawcheck::case::Catalogue;
+/// use clawcheck::conform::{self, Options};
+/// use clawcheck::profile::{NamedKey, Profile};
+/// use clawcheck::record::Outcome;
+/// # use clawcheck::mock::{Mock, MockConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mock = Mock::start(MockConfig::default()).await?;
+/// # let (url, bot) = (mock.base_url(), mock.fixtures().bots.main.clone());
+/// # let key = mock.fixtures().keys.valid.clone();
+/// // `url`, `key` and `bot` are the deployment's.
+/// let key = NamedKey { key, variable: Some("CLAWBITE_KEY".to_owned()) };
+/// let profile = Profile::from_target(&url, key, &bot);
+/// let options = Options { only: vec!["AUTH-*".to_owned()], ..Options::default() };
+/// let (events, _) = tokio::sync::mpsc::unbounded_channel();
+///
+/// let record = conform::run(&Catalogue::builtin(), &profile, &options, events).await?;
+/// for result in record.results.iter().filter(|result| result.outcome == Outcome::Fail) {
+///     println!("{} breaks {}: {}", result.id, result.requirement, result.message);
+/// }
+/// assert_eq!(record.summary.failed, 0);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// What keeps a run from beginning: a CA file that is none, no root certificates.
 pub async fn run(

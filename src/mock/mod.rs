@@ -106,6 +106,31 @@ impl Default for MockConfig {
 }
 
 /// A running mock. Dropping it closes its port and ends every connection.
+///
+/// ```
+/// use clawcheck::contract::chat_path;
+/// use clawcheck::mock::{Mock, MockConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = Mock::start(MockConfig::default()).await?;
+/// let (keys, bots) = (&mock.fixtures().keys, &mock.fixtures().bots);
+///
+/// // The client under test, here reqwest by itself.
+/// let ask = async |key: &str| {
+///     let url = format!("{}{}", mock.base_url(), chat_path(&bots.main));
+///     let body = r#"{"messages": [{"role": "user", "content": "Hello!"}]}"#;
+///     let request = reqwest::Client::new().post(url).bearer_auth(key).body(body);
+///     request.header("Content-Type", "application/json").send().await
+/// };
+/// assert_eq!(ask(keys.valid.expose()).await?.status(), 200);
+/// assert_eq!(ask(keys.revoked.expose()).await?.status(), 401);
+///
+/// assert_eq!(mock.journal().requests, 2);
+/// assert_eq!(mock.journal().completions, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Mock {
     addr: SocketAddr,

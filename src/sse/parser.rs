@@ -116,6 +116,20 @@ enum Line {
 }
 
 /// The incremental parser. Feed it the body's bytes as they come.
+///
+/// ```
+/// use clawcheck::sse::Parser;
+///
+/// let mut parser = Parser::new();
+/// assert!(parser.feed(b": a comment\n\ndata: {\"a\":").is_empty());
+/// let events = parser.feed(b" 1}\r\n\r\ndata: [DONE]");
+/// assert_eq!(events[0].data, b"{\"a\": 1}");
+///
+/// // No blank line came after it: readers drop what is left.
+/// let rest = parser.finish();
+/// assert!(rest.is_pending());
+/// assert_eq!(rest.data.as_deref(), Some(&b"[DONE]"[..]));
+/// ```
 #[derive(Debug)]
 pub struct Parser {
     /// How much of a BOM has been seen; `None` once that is settled.

@@ -1,8 +1,10 @@
 //! The one test binary: a module per command, and what holds for all of them.
 
+mod action;
 mod answers;
 mod architecture;
 mod bad_targets;
+mod book;
 mod browser;
 mod command_line;
 mod compare;

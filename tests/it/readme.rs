@@ -1,65 +1,16 @@
-//! The README keeps its word: its commands run, its samples are read, its failing run is one that a snapshot shows.
+//! The README keeps its word: its commands run, its samples are read, its failing run is one that a snapshot shows. So do
+//! the blocks of the book in `docs/` that ask for it.
 //!
 //! A comment before a block says what it is: `<!-- run -->`, `<!-- not run: why -->`, `<!-- from SNAPSHOT -->`, or
 //! the name of a sample.
 
+use crate::support::markdown::{blocks, flags, links, marked, read, root, sample};
 use crate::support::{Run, finish};
 use clawcheck::profile::Profile;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// A fenced block.
-struct Block {
-    marker: String,
-    language: String,
-    text: String,
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-fn blocks() -> Vec<Block> {
-    let text = read("README.md");
-    let mut found: Vec<Block> = Vec::new();
-    let mut open = false;
-    let mut before = "";
-    for line in text.lines() {
-        match (line.strip_prefix("```"), open) {
-            (Some(language), false) => found.push(Block {
-                marker: before
-                    .strip_prefix("<!-- ")
-                    .and_then(|rest| rest.strip_suffix(" -->"))
-                    .unwrap_or_default()
-                    .to_owned(),
-                language: language.to_owned(),
-                text: String::new(),
-            }),
-            (None, true) => {
-                let block = found.last_mut().expect("one is open");
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            _ => {}
-        }
-        open ^= line.starts_with("```");
-        before = line;
-    }
-    found
-}
-
-fn sample(marker: &str) -> String {
-    let mut found = blocks().into_iter().filter(|block| block.marker == marker);
-    let block = found.next().unwrap_or_else(|| panic!("no {marker}"));
-    assert!(found.next().is_none(), "{marker} stands there twice");
-    block.text
-}
 
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -71,7 +22,10 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn every_block_of_shell_says_whether_it_is_run() {
-    for block in blocks().iter().filter(|block| block.language == "sh") {
+    for block in blocks(&read("README.md"))
+        .iter()
+        .filter(|block| block.language == "sh")
+    {
         assert!(
             block.marker == "run"
                 || block.marker == "the tests"
@@ -98,9 +52,7 @@ async fn every_command_succeeds() {
         .expect("there is a free port");
     let folder = folder("commands");
     let mut served = Vec::new();
-    let shell = blocks()
-        .into_iter()
-        .filter(|block| block.language == "sh" && block.marker == "run");
+    let shell = marked("run").into_iter();
     let mut count = 0;
     for line in shell.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()) {
         let command = line
@@ -136,7 +88,7 @@ async fn every_command_succeeds() {
 
 #[test]
 fn the_failing_run_is_the_snapshots() {
-    let block = blocks()
+    let block = blocks(&read("README.md"))
         .into_iter()
         .find(|block| block.marker.starts_with("from "))
         .expect("the README shows a failing run");
@@ -186,7 +138,7 @@ fn the_profile_is_right_and_whole() {
 
 #[test]
 fn every_word_of_a_case_is_told() {
-    let text = read("README.md");
+    let text = read("docs/own-cases.md");
     let schema: Value =
         serde_json::from_str(&read("schemas/case.schema.json")).expect("a schema is JSON");
     let mut words = BTreeSet::new();
@@ -239,26 +191,11 @@ fn every_flag_that_it_names_is_there() {
     assert_eq!(unknown, Vec::<String>::new());
 }
 
-fn flags(text: &str) -> Vec<String> {
-    text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
-        .filter(|word| {
-            word.strip_prefix("--")
-                .is_some_and(|name| name.starts_with(char::is_alphabetic))
-        })
-        .map(|word| word.trim_end_matches('-').to_owned())
-        .collect()
-}
-
 #[test]
 fn every_file_that_it_points_to_is_there() {
-    let text = read("README.md");
-    let links = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'));
-    let missing: Vec<&str> = links
-        .map(|(link, _)| link)
-        .filter(|link| !link.contains("://") && !root().join(link).exists())
+    let missing: Vec<String> = links(&read("README.md"))
+        .into_iter()
+        .filter(|link| !root().join(link).exists())
         .collect();
-    assert_eq!(missing, Vec::<&str>::new());
+    assert_eq!(missing, Vec::<String>::new());
 }

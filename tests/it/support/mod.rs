@@ -3,6 +3,7 @@
 
 pub(crate) mod bent;
 pub(crate) mod load_record;
+pub(crate) mod markdown;
 pub(crate) mod record;
 pub(crate) mod server;
 
