@@ -3,23 +3,27 @@
 use super::complaint::Complaint;
 use super::conform::inside;
 use super::github::{Job, summarize};
+use super::live::{self, View};
 use super::outlet::{Stream, tell};
 use super::quantity;
 use super::reports;
 use super::signals::Signals;
 use super::subject::{self, Subject};
-use super::{Failure, env, runtime};
-use crate::load::{self, BUILTIN, Driver, NotFound, Options, Overrides, Scenario, Snapshot};
+use super::{Failure, env, manifest, runtime};
+use crate::load::{
+    self, BUILTIN, Driver, NotFound, Options, Overrides, Samples, Scenario, Snapshot,
+};
 use crate::mock::Mock;
-use crate::profile::Profile;
+use crate::profile::{Profile, base_url};
 use crate::record::load::LoadRecord;
-use crate::report::load::{exit_code, github, write_terminal};
+use crate::report::load::{SampleFormat, Title, exit_code, github, write_terminal};
 use crate::report::{Detail, Kind, Look, Reports};
 use crate::wire::Endpoint;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// What was typed.
@@ -67,6 +71,20 @@ pub(super) struct Args {
     /// Send only every N-th arrival, or be every N-th user, from the I-th on (from 0).
     #[arg(long, value_name = "I/N", help_heading = "Load")]
     shard: Option<String>,
+    /// Start at this instant (RFC 3339, such as 2026-11-29T12:00:00Z), as all shards of a run do.
+    #[arg(long, value_name = "T", help_heading = "Load")]
+    start_at: Option<String>,
+    /// Print what starts --shards processes elsewhere, and send nothing: k8s.
+    #[arg(long, value_name = "KIND", help_heading = "Load")]
+    manifest: Option<String>,
+    /// How many processes --manifest starts.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Load"
+    )]
+    shards: Option<String>,
     /// What drives the users of the closed model: goose, or tasks [default: goose].
     #[arg(long, value_name = "NAME", help_heading = "Load")]
     driver: Option<String>,
@@ -74,6 +92,9 @@ pub(super) struct Args {
     /// Write a report: json, junit, html, md or csv; the path `-` is standard output.
     #[arg(long, value_name = "KIND=PATH", help_heading = "Output")]
     report: Vec<String>,
+    /// Write every answer's instants and figures, a line each: CSV where the name ends in .csv, else JSON lines.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    samples: Option<PathBuf>,
     /// Show only what was broken, and the verdict.
     #[arg(long, help_heading = "Output")]
     quiet: bool,
@@ -91,12 +112,16 @@ struct Checked {
     subject: Subject,
     options: Options,
     reports: Reports,
+    samples: Option<(PathBuf, File)>,
     people: Stream,
     detail: Detail,
     no_color: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    if args.manifest.is_some() {
+        return manifest(args);
+    }
     let checked = check(args)?;
     // goose talks on standard output; what is ours goes to the true one.
     let stdout = Guarded::take().map_err(|error| {
@@ -117,17 +142,24 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     let options = Options {
         driver: driver(args, &mut complaints),
         shard: shard(args, &mut complaints),
+        start_at: start_at(args, &mut complaints),
         inside: matches!(subject, Some(Subject::Mock)),
         ..Options::default()
     };
     if let (Some(scenario), Some(Subject::Deployment(profile))) = (&scenario, &subject) {
         afford(scenario, profile, &mut complaints);
     }
+    if args.shards.is_some() {
+        let help =
+            "--shard I/N is one of N processes; --manifest k8s --shards N prints what starts them";
+        complaints.push(Complaint::new("--shards goes with --manifest").help(help));
+    }
     if args.quiet && args.verbose {
         complaints.push(Complaint::new("--quiet and --verbose do not go together"));
     }
     let wanted = reports::wanted(&args.report, Kind::LOAD, &mut complaints);
     let reports = reports::open(&wanted, &mut complaints);
+    let samples = samples(args, &mut complaints);
     let (Some(subject), Some(scenario), Some(reports), true) =
         (subject, scenario, reports, complaints.is_empty())
     else {
@@ -138,6 +170,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         subject,
         options,
         reports,
+        samples,
         people: reports::people(&wanted),
         detail: match (args.quiet, args.verbose) {
             (true, _) => Detail::Quiet,
@@ -198,11 +231,12 @@ fn scenario(args: &Args, complaints: &mut Vec<Complaint>) -> Option<Scenario> {
         seed,
     };
     match found?.with(&overrides) {
-        Ok(scenario) if scenario.searches() => {
-            let message = format!("`{name}` has a [search], which can't be run yet");
-            complaints.push(
-                Complaint::new(message).help("give it [[load.stage]] tables in place of [search]"),
-            );
+        Ok(scenario) if scenario.searches() && args.shard.is_some() => {
+            let message =
+                format!("`{name}` has a [search], and a search can't be split into shards");
+            complaints.push(Complaint::new(message).help(
+                "search with one process, or give it [[load.stage]] tables in place of [search]",
+            ));
             None
         }
         Ok(scenario) => Some(scenario),
@@ -250,6 +284,124 @@ fn shard(args: &Args, complaints: &mut Vec<Complaint>) -> Option<(usize, usize)>
     shard
 }
 
+/// `--start-at T`, by RFC 3339.
+fn start_at(args: &Args, complaints: &mut Vec<Complaint>) -> Option<SystemTime> {
+    let typed = args.start_at.as_deref()?;
+    let instant = typed.parse::<jiff::Timestamp>().ok();
+    let instant = instant.and_then(|instant| SystemTime::try_from(instant).ok());
+    if instant.is_none() {
+        let expected = "an instant by RFC 3339, such as 2026-11-29T12:00:00Z";
+        complaints.push(Complaint::value("--start-at", typed, expected));
+    }
+    instant
+}
+
+/// The file for the samples, empty.
+fn samples(args: &Args, complaints: &mut Vec<Complaint>) -> Option<(PathBuf, File)> {
+    let path = args.samples.clone()?;
+    // What is wrong elsewhere is no reason to empty an old file.
+    if !complaints.is_empty() {
+        return None;
+    }
+    match File::create(&path) {
+        Ok(file) => Some((path, file)),
+        Err(error) => {
+            let path = path.display();
+            let message = format!("the samples can't be written to `{path}`: {error}");
+            complaints.push(Complaint::new(message));
+            None
+        }
+    }
+}
+
+/// Prints what starts the shards elsewhere.
+fn manifest(args: &Args) -> Result<u8, Failure> {
+    let mut complaints = Vec::new();
+    let kind = args.manifest.as_deref().unwrap_or_default();
+    if kind != "k8s" {
+        complaints.push(Complaint::value("--manifest", kind, "k8s"));
+    }
+    let shards = manifest::shards(args.shards.as_deref(), &mut complaints);
+    let scenario = scenario(args, &mut complaints);
+    if scenario.as_ref().is_some_and(Scenario::searches) {
+        let message = "a search can't be split into shards";
+        complaints.push(Complaint::new(message).help("search with one process"));
+    }
+    if scenario.as_ref().is_some_and(Scenario::names_files) {
+        let message = "the scenario names other files, and a manifest carries only its own";
+        complaints.push(
+            Complaint::new(message)
+                .help("use `prompt` and stages, or build an image with all of them"),
+        );
+    }
+    for (flag, given) in [
+        ("--shard", args.shard.is_some()),
+        ("--samples", args.samples.is_some()),
+        ("--report", !args.report.is_empty()),
+    ] {
+        if given {
+            let message = format!("{flag} does not go with --manifest");
+            complaints.push(Complaint::new(message).help("every shard prints its JSON report"));
+        }
+    }
+    let _ = start_at(args, &mut complaints);
+    let target = match args
+        .subject
+        .target
+        .as_deref()
+        .map(|url| (url, base_url(url)))
+    {
+        Some((_, Ok(url))) => Some(url),
+        Some((url, Err(unfit))) => {
+            complaints.push(Complaint::unfit("--target", url, unfit));
+            None
+        }
+        None => {
+            let message = "--manifest needs --target: pods reach no mock of this process";
+            complaints.push(Complaint::new(message).help("the key comes from a secret"));
+            None
+        }
+    };
+    if args.subject.profile.is_some() {
+        let help = "--target, and a secret for the key, say what a pod needs";
+        complaints.push(Complaint::new("--profile does not go with --manifest").help(help));
+    }
+    let name = args.scenario.as_deref().unwrap_or("smoke");
+    let file = BUILTIN.iter().all(|builtin| builtin.name != name);
+    let text = match file.then(|| std::fs::read_to_string(name)) {
+        Some(Ok(text)) => Some(text),
+        Some(Err(_)) | None => None, // told already, as a scenario that can't be read
+    };
+    let (Some(shards), Some(_), Some(target), true) =
+        (shards, scenario, target, complaints.is_empty())
+    else {
+        return Err(complaints.into());
+    };
+    let flags = [
+        ("--users", &args.users),
+        ("--rate", &args.rate),
+        ("--duration", &args.duration),
+        ("--seed", &args.seed),
+        ("--driver", &args.driver),
+        ("--start-at", &args.start_at),
+    ];
+    let flags = flags.into_iter().filter_map(|(flag, typed)| {
+        let typed = typed.as_ref()?;
+        Some([flag.to_owned(), typed.clone()])
+    });
+    let job = manifest::Job {
+        scenario: (name, text.as_deref()),
+        target: &target,
+        bot: args.subject.bot.as_deref(),
+        shards,
+        flags: flags.flatten().collect(),
+    };
+    let mut out = Stream::Out.writer(false);
+    let written = out.write_all(job.kubernetes().as_bytes());
+    super::outlet::unless_closed(written.and_then(|()| out.flush()))?;
+    Ok(0)
+}
+
 /// What is not on this machine may cost money: then a budget has to be there.
 fn afford(scenario: &Scenario, profile: &Profile, complaints: &mut Vec<Complaint>) {
     let local = Endpoint::parse(&profile.target.base_url).is_ok_and(|endpoint| {
@@ -265,7 +417,7 @@ fn afford(scenario: &Scenario, profile: &Profile, complaints: &mut Vec<Complaint
     }
 }
 
-async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
+async fn execute(mut checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
     let job = match checked.people {
         Stream::Out => Job::begin(&mut stdout),
         Stream::Err => Job::begin(&mut Stream::Err.writer(false)),
@@ -284,7 +436,15 @@ async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
     })?;
     let (sender, receiver) = watch::channel(Snapshot::default());
     let stop = checked.options.stop.clone();
-    let showing = tokio::spawn(show(receiver, checked.detail));
+    let showing = Showing::start(&checked, &profile.target.base_url, receiver);
+    let sampling = checked.samples.take().map(|(path, file)| {
+        let (samples, sampled) = Samples::new();
+        checked.options.samples = Some(samples);
+        let format = SampleFormat::of(&path);
+        let mut out = io::BufWriter::new(file);
+        let writing = std::thread::spawn(move || format.write(sampled, &mut out));
+        (path, writing)
+    });
     let result = {
         let running = load::run(&checked.scenario, &profile, &checked.options, &sender);
         tokio::pin!(running);
@@ -296,8 +456,14 @@ async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
         }
     };
     drop(mock);
-    showing.abort();
-    let record = result.map_err(|error| match error {
+    showing.end().await;
+    let lost = sampling.and_then(|(path, writing)| {
+        let samples = checked.options.samples.take()?;
+        samples.end();
+        // It ends with the samples, or with an error of the file.
+        lost(&path, writing.join().ok()?, samples.lost())
+    });
+    let mut record = result.map_err(|error| match error {
         load::SetupError::Unfit(unfit) => Failure::Usage(
             unfit
                 .iter()
@@ -306,7 +472,28 @@ async fn execute(checked: Checked, mut stdout: Guarded) -> Result<u8, Failure> {
         ),
         load::SetupError::Way(why) => Failure::Unable(Complaint::new(why)),
     })?;
-    finish(checked, job, &record, &mut stdout)
+    let code = match lost {
+        None => 0,
+        Some(why) => {
+            tell(&format!("error: {why}"));
+            record.notes.push(why);
+            1
+        }
+    };
+    Ok(finish(checked, job, &record, &mut stdout)?.max(code))
+}
+
+/// What is missing in the file of samples, in a sentence; none where nothing is.
+fn lost(path: &Path, written: io::Result<u64>, lost: u64) -> Option<String> {
+    let path = path.display();
+    match (written, lost) {
+        (Err(error), _) => Some(format!("the samples can't be written to `{path}`: {error}")),
+        (Ok(_), 0) => None,
+        (Ok(written), lost) => Some(format!(
+            "`{path}` lacks {lost} of {} samples: it could not be written as fast as they came",
+            written + lost
+        )),
+    }
 }
 
 /// Writes the reports and the page; a report that can't be written turns a 0 into a 1, for it will be missed.
@@ -352,6 +539,40 @@ fn finish(
     Ok(code)
 }
 
+/// How people are shown that the run goes on.
+enum Showing {
+    /// A view on the terminal.
+    View(View),
+    /// A line now and then.
+    Lines(tokio::task::JoinHandle<()>),
+}
+
+impl Showing {
+    fn start(checked: &Checked, target: &str, snapshots: watch::Receiver<Snapshot>) -> Showing {
+        if checked.detail != Detail::Quiet && live::is_possible() {
+            let title = Title {
+                scenario: checked.scenario.name.clone(),
+                target: target.to_owned(),
+                stages: load::stage_names(&checked.scenario),
+                variable: checked.scenario.varies().unwrap_or_default(),
+            };
+            let colour = Stream::Err.colour(checked.no_color);
+            let stop = checked.options.stop.clone();
+            if let Ok(view) = View::show(title, colour, snapshots.clone(), stop) {
+                return Showing::View(view);
+            }
+        }
+        Showing::Lines(tokio::spawn(show(snapshots, checked.detail)))
+    }
+
+    async fn end(self) {
+        match self {
+            Showing::View(view) => view.end().await,
+            Showing::Lines(lines) => lines.abort(),
+        }
+    }
+}
+
 /// How often a line says how far a run has come.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -388,6 +609,9 @@ fn line(seen: &Snapshot) -> String {
         seen.in_flight,
         seen.contents
     );
+    if let Some((number, value)) = seen.probe {
+        line.push_str(&format!(", probe {number} at {value}"));
+    }
     for (count, what) in [(seen.throttled, "throttled"), (seen.dropped, "dropped")] {
         if count > 0 {
             line.push_str(&format!(", {count} {what}"));

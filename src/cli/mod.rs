@@ -11,8 +11,11 @@ mod github;
 mod init;
 mod known_failures;
 mod list;
+mod live;
 mod load;
 mod man;
+mod manifest;
+mod merge;
 mod mock;
 mod outlet;
 mod quantity;
@@ -52,6 +55,8 @@ enum Command {
     Conform(conform::Args),
     /// Put a deployment under load, judge every answer, and report latency, throughput and errors.
     Load(load::Args),
+    /// Make one load report of the shards of one run.
+    Merge(merge::Args),
     /// Serve the reference implementation of the API.
     Mock(mock::Args),
     /// Run the suite against every server that is known to be wrong, and against those that only look it.
@@ -111,6 +116,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Conform(args) => conform::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Selftest(args) => selftest::run(&args),
         Command::Compare(args) => compare::run(&args),

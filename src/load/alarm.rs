@@ -1,6 +1,8 @@
-//! Abort rules that look at one answer after the other: too many errors, one after another or of late, and codes that
-//! make going on pointless.
+//! Abort rules that look at one answer after the other: too many errors, one after another or of late, codes that make
+//! going on pointless, and a target that is given more than it carries.
 
+use super::saturation::Saturation;
+use super::scenario::{Abort, OverSaturation};
 use crate::contract::ErrorCode;
 use crate::record::load::ErrorClass;
 use std::collections::VecDeque;
@@ -19,26 +21,36 @@ pub(super) struct Alarm {
     /// Steps of the window, the oldest first: number, successes, errors.
     steps: VecDeque<(u64, u64, u64)>,
     in_a_row: u64,
+    /// Where the run stops once the target is given too much.
+    saturation: Option<Saturation>,
 }
 
 impl Alarm {
-    pub(super) fn new(
-        ratio: Option<(f64, Duration)>,
-        consecutive: Option<u64>,
-        codes: Vec<ErrorCode>,
-    ) -> Alarm {
+    pub(super) fn new(abort: &Abort) -> Alarm {
         Alarm {
-            ratio,
-            consecutive,
-            codes,
+            ratio: abort.error_ratio.map(|ratio| (ratio.over, ratio.window)),
+            consecutive: abort.consecutive_errors,
+            codes: abort.codes.clone(),
             steps: VecDeque::new(),
             in_a_row: 0,
+            saturation: match abort.over_saturation {
+                OverSaturation::Stop => Some(Saturation::default()),
+                OverSaturation::GoOn => None,
+            },
         }
     }
 
     /// An answer ended, so long after the run's begin: why to stop, if there is a reason. What is throttled or ours is
-    /// neither success nor error.
-    pub(super) fn ended(&mut self, at: Duration, failure: Option<ErrorClass>) -> Option<String> {
+    /// neither success nor error. `began` is when the answer began to come, and how long that had been waited for.
+    pub(super) fn ended(
+        &mut self,
+        at: Duration,
+        failure: Option<ErrorClass>,
+        began: Option<(Duration, Duration)>,
+    ) -> Option<String> {
+        if let Some(saturation) = &mut self.saturation {
+            saturation.ended(at, began.filter(|_| failure.is_none()));
+        }
         if let Some(ErrorClass::Code(code)) = failure
             && self.codes.contains(&code)
         {
@@ -70,8 +82,16 @@ impl Alarm {
         None
     }
 
-    /// Time has passed: why to stop, if there is a reason. To be asked every 250 ms at least.
-    pub(super) fn look(&mut self, at: Duration) -> Option<String> {
+    /// Time has passed; so many requests are in flight, so many have come. Why to stop, if there is a reason. To be
+    /// asked every 250 ms at least.
+    pub(super) fn look(&mut self, at: Duration, in_flight: u64, come: u64) -> Option<String> {
+        self.ratio(at).or_else(|| {
+            let saturation = self.saturation.as_mut()?;
+            saturation.look(at, in_flight, come)
+        })
+    }
+
+    fn ratio(&mut self, at: Duration) -> Option<String> {
         let (over, window) = self.ratio?;
         let oldest = step(at.saturating_sub(window));
         while self.steps.front().is_some_and(|(step, ..)| *step < oldest) {
@@ -100,30 +120,48 @@ fn step(at: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scenario::ErrorRatio;
     use super::*;
+
+    fn abort() -> Abort {
+        Abort {
+            error_ratio: None,
+            consecutive_errors: None,
+            codes: Vec::new(),
+            thresholds: Vec::new(),
+            after: Duration::ZERO,
+            over_saturation: OverSaturation::GoOn,
+        }
+    }
 
     const S: fn(f64) -> Duration = Duration::from_secs_f64;
 
     #[test]
     fn the_window_slides() {
-        let mut alarm = Alarm::new(Some((0.5, S(10.0))), None, Vec::new());
+        let mut alarm = Alarm::new(&Abort {
+            error_ratio: Some(ErrorRatio {
+                over: 0.5,
+                window: S(10.0),
+            }),
+            ..abort()
+        });
         for tenth in 0..90 {
             assert_eq!(
-                alarm.ended(S(f64::from(tenth) / 10.0), Some(ErrorClass::Reset)),
+                alarm.ended(S(f64::from(tenth) / 10.0), Some(ErrorClass::Reset), None),
                 None
             );
             assert_eq!(
-                alarm.look(S(f64::from(tenth) / 10.0)),
+                alarm.look(S(f64::from(tenth) / 10.0), 1, 1),
                 None,
                 "before the window is over"
             );
         }
-        assert!(alarm.look(S(10.0)).is_some());
+        assert!(alarm.look(S(10.0), 1, 1).is_some());
         for tenth in 100..200 {
-            alarm.ended(S(f64::from(tenth) / 10.0), None);
+            alarm.ended(S(f64::from(tenth) / 10.0), None, None);
         }
         assert_eq!(
-            alarm.look(S(20.0)),
+            alarm.look(S(20.0), 1, 1),
             None,
             "the errors are out of the window"
         );
@@ -131,19 +169,23 @@ mod tests {
 
     #[test]
     fn a_throttled_answer_breaks_no_row_and_is_in_no_ratio() {
-        let mut alarm = Alarm::new(None, Some(3), vec![ErrorCode::InvalidApiKey]);
+        let mut alarm = Alarm::new(&Abort {
+            consecutive_errors: Some(3),
+            codes: vec![ErrorCode::InvalidApiKey],
+            ..abort()
+        });
         let limited = Some(ErrorClass::Code(ErrorCode::RateLimited));
         for _ in 0..10 {
-            assert_eq!(alarm.ended(S(1.0), limited), None);
+            assert_eq!(alarm.ended(S(1.0), limited, None), None);
         }
-        assert_eq!(alarm.ended(S(1.0), Some(ErrorClass::Schema)), None);
-        assert_eq!(alarm.ended(S(1.0), limited), None);
-        assert_eq!(alarm.ended(S(1.0), Some(ErrorClass::Schema)), None);
-        assert!(alarm.ended(S(1.0), Some(ErrorClass::Reset)).is_some());
+        assert_eq!(alarm.ended(S(1.0), Some(ErrorClass::Schema), None), None);
+        assert_eq!(alarm.ended(S(1.0), limited, None), None);
+        assert_eq!(alarm.ended(S(1.0), Some(ErrorClass::Schema), None), None);
+        assert!(alarm.ended(S(1.0), Some(ErrorClass::Reset), None).is_some());
         let key = Some(ErrorClass::Code(ErrorCode::InvalidApiKey));
         assert!(
             alarm
-                .ended(S(1.0), key)
+                .ended(S(1.0), key, None)
                 .is_some_and(|why| why.contains("invalid_api_key"))
         );
     }

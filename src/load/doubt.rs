@@ -85,6 +85,14 @@ impl Watch {
         }
     }
 
+    /// Whether this process was too slow for three seconds and more.
+    pub(super) fn saturated(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .saturated
+    }
+
     /// What was seen until now.
     pub(super) fn seen(&self) -> Watched {
         let mut seen = self

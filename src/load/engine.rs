@@ -1,19 +1,22 @@
 //! What one request does to a run, whoever decided that it goes out: budget, exchange, verdict, books, alarms.
 
 use super::alarm::Alarm;
+use super::clock::Clock;
 use super::exchange::{Cut, Measured, Order, Patience, exchange};
 use super::ids::Ids;
 use super::lane::Lane;
 use super::mix::Mix;
 use super::recorder::{Books, Ended, Outcome, Place};
+use super::samples::Samples;
 use super::scenario::{Objective, Throttled};
 use super::timeline::Timeline;
-use super::verdict::{Bench, judge};
-use crate::contract::STREAM_9;
+use super::verdict::{Bench, Judged, judge};
+use crate::contract::{ErrorCode, STREAM_9};
 use crate::judge::{Check, Mode};
+use crate::record::Sample;
 use crate::record::load::{EndedBy, ErrorClass};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +37,8 @@ pub(super) struct Engine {
     pub(super) timeline: Timeline,
     /// The steady window is looked for: samples are kept in slices.
     pub(super) sliced: bool,
+    /// A request of the mix is answered with a stream.
+    streams: bool,
     pub(super) start: Instant,
     /// When the measurement began, or will.
     pub(super) measured: OnceLock<Instant>,
@@ -46,10 +51,16 @@ pub(super) struct Engine {
     pub(super) drained: AtomicBool,
     pub(super) in_flight: AtomicU64,
     pub(super) most_in_flight: AtomicU64,
+    /// The same of each request of the mix.
+    pub(super) by_request: Vec<AtomicU64>,
     pub(super) completions: AtomicU64,
     pub(super) budget: Option<u64>,
     pub(super) reached: AtomicBool,
     alarm: Mutex<Alarm>,
+    /// Where samples go, if anybody wants them, and what their instants are told from.
+    samples: Option<(Samples, Labels)>,
+    /// Of a shard, whose clock is not the only one.
+    clock: Option<Mutex<Clock>>,
     ids: Ids,
     ending: Mutex<Option<(EndedBy, Option<String>)>>,
     pub(super) totals: Totals,
@@ -64,6 +75,13 @@ pub(super) struct Totals {
     pub(super) throttled: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) contents: AtomicU64,
+}
+
+impl Totals {
+    /// Requests that were asked for so far: sent, or dropped.
+    pub(super) fn come(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) + self.dropped.load(Ordering::Relaxed)
+    }
 }
 
 /// What came of a request, for whoever sent it.
@@ -83,13 +101,33 @@ pub(super) struct Parts {
     pub(super) throttled: Throttled,
     pub(super) timeline: Timeline,
     pub(super) sliced: bool,
+    pub(super) streams: bool,
     pub(super) budget: Option<u64>,
     pub(super) alarm: Alarm,
+    /// It is one shard of several.
+    pub(super) sharded: bool,
+    /// Where samples go, and how.
+    pub(super) samples: Option<(Samples, Labels)>,
+}
+
+/// What samples are called by.
+#[derive(Debug)]
+pub(super) struct Labels {
+    /// The requests of the mix.
+    pub(super) requests: Vec<Arc<str>>,
+    /// The stages.
+    pub(super) stages: Vec<Arc<str>>,
+    /// What ran before this run's begin, and is told of as the same.
+    pub(super) before: Duration,
 }
 
 impl Engine {
     pub(super) fn new(parts: Parts) -> Engine {
+        let start = Instant::now();
         Engine {
+            by_request: parts.mix.names().map(|_| AtomicU64::new(0)).collect(),
+            samples: parts.samples,
+            clock: parts.sharded.then(|| Mutex::new(Clock::new(start))),
             mix: parts.mix,
             books: Books::new(),
             patience: parts.patience,
@@ -98,7 +136,8 @@ impl Engine {
             throttled: parts.throttled,
             timeline: parts.timeline,
             sliced: parts.sliced,
-            start: Instant::now(),
+            streams: parts.streams,
+            start,
             measured: OnceLock::new(),
             began: Notify::new(),
             no_more: CancellationToken::new(),
@@ -172,7 +211,11 @@ impl Engine {
             .alarm
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .look(self.start.elapsed());
+            .look(
+                self.start.elapsed(),
+                self.in_flight.load(Ordering::Relaxed),
+                self.totals.come(),
+            );
         if let Some(why) = why {
             self.end(EndedBy::Aborted, Some(why));
         }
@@ -209,13 +252,21 @@ impl Engine {
         self.totals.sent.fetch_add(1, Ordering::Relaxed);
         let flying = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_in_flight.fetch_max(flying, Ordering::Relaxed);
+        let of_request = self.by_request.get(request);
+        if let Some(flying) = of_request {
+            flying.fetch_add(1, Ordering::Relaxed);
+        }
         let measured = exchange(lane, &order, &self.patience, &self.ids, &self.cut).await;
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(flying) = of_request {
+            flying.fetch_sub(1, Ordering::Relaxed);
+        }
         Some(self.write_down(place, order, measured))
     }
 
     fn write_down(&self, place: Place, order: Order, measured: Measured) -> Done {
         let ours = measured.cut == Some(Cut::Ourselves);
+        self.compare_clocks(&measured);
         let (measured, mut judged) = judge(measured, &order, &self.bench);
         if judged.status.is_some() {
             self.reached.store(true, Ordering::Relaxed);
@@ -248,6 +299,9 @@ impl Engine {
             retry_after: judged.retry_after,
             text: judged.text.take(),
         };
+        if let Some((samples, labels)) = &self.samples {
+            samples.take(self.sample(labels, place, outcome, &measured, &judged));
+        }
         let since = (measured.ended - self.start).as_secs_f64();
         let ended = Ended {
             outcome,
@@ -261,11 +315,91 @@ impl Engine {
             .alarm
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .ended(measured.ended - self.start, done.class);
+            .ended(
+                measured.ended - self.start,
+                done.class,
+                self.began(&measured),
+            );
         if let Some(why) = why {
             self.end(EndedBy::Aborted, Some(why));
         }
         done
+    }
+
+    fn sample(
+        &self,
+        labels: &Labels,
+        place: Place,
+        outcome: Outcome,
+        measured: &Measured,
+        judged: &Judged,
+    ) -> Sample {
+        let at = |at: Instant| labels.before + at.saturating_duration_since(self.start);
+        let stage = place.stage.and_then(|stage| labels.stages.get(stage));
+        Sample {
+            request: labels
+                .requests
+                .get(place.request)
+                .cloned()
+                .unwrap_or_default(),
+            stage: stage.cloned(),
+            due: measured.due.map(at),
+            sent: at(measured.sent),
+            headers: measured.answered.as_ref().map(|answered| at(answered.at)),
+            first_event: measured.first_event.map(at),
+            first_token: measured.first_content.map(at),
+            second_token: measured.second_content.map(at),
+            last_token: measured.last_content.map(at),
+            ended: at(measured.ended),
+            class: match outcome {
+                Outcome::Success { .. } => None,
+                Outcome::Failure(class) => Some(class),
+            },
+            status: judged.status,
+            code: judged.code.as_deref().and_then(ErrorCode::parse),
+            good: outcome == Outcome::Success { good: true },
+            chunks: measured.contents,
+            coalesced: measured.coalesced,
+            longest_gap: (measured.contents > 1).then_some(measured.longest_gap),
+            stalls: measured.stalls,
+            connect: measured.connect,
+            reused: measured.reused,
+            bytes_sent: measured.bytes_sent,
+            bytes_received: measured.bytes_received,
+            tokens: judged.tokens,
+        }
+    }
+
+    fn compare_clocks(&self, measured: &Measured) {
+        let (Some(clock), Some(answered)) = (&self.clock, &measured.answered) else {
+            return;
+        };
+        let date = answered.parts.headers.get(http::header::DATE);
+        if let Some(date) = date.and_then(|date| date.to_str().ok()) {
+            let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+            clock.answered(date, measured.sent, answered.at);
+        }
+    }
+
+    /// How far the target's clock is before this machine's; known of a shard.
+    pub(super) fn clock_offset_ms(&self) -> Option<(f64, f64)> {
+        let clock = self.clock.as_ref()?;
+        clock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .offset_ms()
+    }
+
+    /// When an answer began to come, after the run's begin, and how long that had been waited for: the first token
+    /// where the run has streams, else the whole answer. The two are not to be mixed.
+    fn began(&self, measured: &Measured) -> Option<(Duration, Duration)> {
+        let at = if self.streams {
+            measured.first_content?
+        } else {
+            measured.ended
+        };
+        let from = measured.due.unwrap_or(measured.sent);
+        Some((at - self.start, at.saturating_duration_since(from)))
     }
 
     fn count(&self, outcome: Outcome, measured: &Measured) {

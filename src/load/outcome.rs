@@ -2,34 +2,42 @@
 
 use super::doubt::{self, Watched};
 use super::engine::{Engine, SLICES};
+use super::merge;
 use super::recorder::{Merged, Place, Sample};
-use super::run::{self, Options};
-use super::scenario::{Contract, Model, OnSaturation, OverSaturation, Scenario, Steady as Wanted};
+use super::run::{self, Flying, Options};
+use super::scenario::{Contract, Model, OnSaturation, Open, Scenario, Steady as Wanted};
 use super::steady;
-use super::thresholds::Evidence as Figures;
+use super::thresholds::Judged;
 use super::timeline::Timeline;
 use super::validity;
 use crate::case::{Ask, Key, reproduce};
 use crate::profile::Profile;
 use crate::record::load::{
-    EndedBy, ErrorRow, Host, LoadRecord, Part, ScenarioFacts, Stage, Steady, ThresholdOutcome,
-    ThresholdRow, Validity, Windows,
+    EndedBy, ErrorRow, Host, LoadRecord, Part, ScenarioFacts, Stage, Steady, Validity, Windows,
 };
 use crate::record::{Distribution, Evidence};
 use crate::secret::Scrubber;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What is known of a run besides its books.
 pub(super) struct Facts {
     pub(super) started_at: SystemTime,
+    /// How long after the instant that it was to start at, where there is one.
+    pub(super) late: Option<Duration>,
     pub(super) ended: Instant,
     pub(super) drain: Duration,
     pub(super) in_flight: (f64, u64),
+    pub(super) by_stage: BTreeMap<usize, Flying>,
+    /// Of each request of the mix.
+    pub(super) by_request: Vec<(f64, u64)>,
     pub(super) machine: Watched,
     pub(super) self_error: Distribution,
     pub(super) scrubber: Scrubber,
     pub(super) interrupted: bool,
+    /// The threshold that stopped it.
+    pub(super) broken: Option<String>,
     pub(super) cpus: usize,
 }
 
@@ -58,7 +66,12 @@ pub(super) fn record(
     let warm_up = measured_at
         .map_or(stopped, |at| at.min(stopped))
         .saturating_duration_since(start);
-    let with_span = |part: Part, span: Duration| Part { span, ..part };
+    // What was sent in a part may have cost money in it.
+    let with_span = |part: Part, span: Duration| Part {
+        span,
+        completions: Some(part.counts.sent),
+        ..part
+    };
     let whole = Part {
         in_flight: Some(facts.in_flight),
         completions: Some(completions),
@@ -69,10 +82,16 @@ pub(super) fn record(
         .enumerate()
         .map(|(index, name)| {
             let part = merged.sum(|place| place.stage.is_some() && place.request == index);
-            (name.clone(), with_span(part, measured))
+            let whole_run = merged.sum(|place| place.request == index).counts.sent;
+            let part = Part {
+                completions: Some(whole_run),
+                in_flight: facts.by_request.get(index).copied(),
+                ..with_span(part, measured)
+            };
+            (name.clone(), part)
         })
         .collect();
-    let by_stage = stages(scenario, &line, &merged, measured);
+    let by_stage = stages(scenario, &line, &merged, measured, &facts.by_stage);
     let steady = match scenario.steady {
         Wanted::Ignored => None,
         Wanted::Reported | Wanted::Required => steady_part(&merged, measured_at, start, measured),
@@ -86,6 +105,8 @@ pub(super) fn record(
         machine,
         self_error,
         scrubber,
+        broken,
+        late,
         ..
     } = facts;
     let validity = Validity {
@@ -129,6 +150,8 @@ pub(super) fn record(
             shard: options.shard.unwrap_or((0, 1)),
             clock_skew_ms: None,
             complete: options.shard.is_none_or(|(_, of)| of <= 1),
+            clock_offset_ms: engine.clock_offset_ms(),
+            shards: Vec::new(),
         },
         completions,
         reached,
@@ -158,9 +181,13 @@ pub(super) fn record(
         thresholds: Vec::new(),
         series: merged.series.series(),
         search: None,
-        notes: notes(scenario, profile, options),
+        notes: notes(scenario, profile, options, late),
     };
-    record.thresholds = thresholds(scenario, &record);
+    let on_steady = scenario.steady == Wanted::Required;
+    record.thresholds = Judged::of(&record, &scenario.thresholds, on_steady).rows;
+    for row in &mut record.thresholds {
+        row.aborted_run = broken.as_ref() == Some(&row.rule);
+    }
     let reasons = validity::doubts(scenario, &record, machine.saturated);
     record.validity.valid =
         reasons.is_empty() || scenario.client.on_saturation == OnSaturation::Warn;
@@ -168,19 +195,35 @@ pub(super) fn record(
     record
 }
 
-fn notes(scenario: &Scenario, profile: &Profile, options: &Options) -> Vec<String> {
+/// A start that is so late is told of: the shards' windows no longer lie on each other.
+const LATE: Duration = Duration::from_millis(100);
+
+fn notes(
+    scenario: &Scenario,
+    profile: &Profile,
+    options: &Options,
+    late: Option<Duration>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if options.inside {
         notes.push("the target was the built-in mock, in this same process".to_owned());
     }
-    if !scenario.abort.thresholds.is_empty()
-        || scenario.abort.over_saturation == OverSaturation::Stop
-        || scenario.client.on_saturation == OnSaturation::Abort
+    if let Model::Open(Open {
+        think_time_ms: Some(_),
+        ..
+    }) = &scenario.model
     {
         notes.push(
-            "`threshold` and `over_saturation` of [abort], and `on_saturation = \"abort\"`, do not stop a run yet"
+            "[think_time] does nothing in the open model: arrivals come when they are due"
                 .to_owned(),
         );
+    }
+    if let Some((index, of)) = options.shard.filter(|(_, of)| *of > 1) {
+        notes.push(merge::note_of_a_shard(index, of));
+    }
+    if let Some(late) = late.filter(|late| *late >= LATE) {
+        let late = late.as_secs_f64();
+        notes.push(format!("the run began {late:.1} s after --start-at"));
     }
     if profile.target.insecure {
         notes.push("certificates were not checked".to_owned());
@@ -191,7 +234,13 @@ fn notes(scenario: &Scenario, profile: &Profile, options: &Options) -> Vec<Strin
     notes
 }
 
-fn stages(scenario: &Scenario, line: &Timeline, merged: &Merged, measured: Duration) -> Vec<Stage> {
+fn stages(
+    scenario: &Scenario,
+    line: &Timeline,
+    merged: &Merged,
+    measured: Duration,
+    flying: &BTreeMap<usize, Flying>,
+) -> Vec<Stage> {
     let names = run::stages(&scenario.model);
     line.pieces()
         .iter()
@@ -208,6 +257,8 @@ fn stages(scenario: &Scenario, line: &Timeline, merged: &Merged, measured: Durat
                 target,
                 part: Part {
                     span: to.min(measured).saturating_sub(from),
+                    completions: Some(part.counts.sent),
+                    in_flight: flying.get(&index).map(Flying::seen),
                     ..part
                 },
             })
@@ -314,30 +365,4 @@ fn command(profile: &Profile, sample: &Sample) -> String {
         None => ask,
     };
     reproduce(profile, &ask)
-}
-
-/// The thresholds, judged; on the steady window where the scenario wants that.
-fn thresholds(scenario: &Scenario, record: &LoadRecord) -> Vec<ThresholdRow> {
-    let on = match (scenario.steady, &record.steady) {
-        (Wanted::Required, Some(steady)) => &steady.part,
-        _ => &record.measured,
-    };
-    let figures = Figures::of(record, on);
-    let missing = scenario.steady == Wanted::Required && record.steady.is_none();
-    scenario
-        .thresholds
-        .rules
-        .iter()
-        .map(|rule| {
-            let row = figures.judge(rule, scenario.thresholds.ci);
-            if missing {
-                // What was to be judged on a steady window has nothing to be judged by.
-                return ThresholdRow {
-                    outcome: ThresholdOutcome::NoSamples,
-                    ..row
-                };
-            }
-            row
-        })
-        .collect()
 }

@@ -85,6 +85,11 @@ impl Shard {
         self.cells.entry(place).or_default()
     }
 
+    /// What was measured, warm-up left out.
+    pub(super) fn measured(&self) -> impl Iterator<Item = (&Place, &Part)> {
+        self.cells.iter().filter(|(place, _)| place.stage.is_some())
+    }
+
     /// A request goes out.
     pub(super) fn sent(&mut self, place: Place, at: f64) {
         self.cell(place).counts.sent += 1;

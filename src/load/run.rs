@@ -3,23 +3,27 @@
 use super::alarm::Alarm;
 use super::arrivals::{self, Arrivals};
 use super::doubt::{self, Watch};
-use super::engine::{Engine, Parts};
+use super::early::Early;
+use super::engine::{Engine, Labels, Parts};
 use super::exchange::Patience;
+use super::lately::Lately;
 use super::mix::{Mix, Unfit};
 use super::outcome::{self, Facts};
+use super::samples::Samples;
 use super::scenario::{
-    self, Connections, End, HandOver, Model, Plan, Scenario, Shape, Stages, Steady, WarmUp,
-    WarmUpLength,
+    self, Connections, End, HandOver, Model, OnSaturation, Plan, Scenario, Shape, Stages, Steady,
+    WarmUp, WarmUpLength,
 };
 use super::timeline::Timeline;
 use super::users::Users;
 use super::verdict::Bench;
-use super::{calibration, goose, tasks};
+use super::{calibration, goose, probing, tasks};
 use crate::profile::{HttpVersion, Profile};
-use crate::record::Distribution;
 use crate::record::load::{EndedBy, LoadRecord};
+use crate::record::{Distribution, Snapshot};
 use crate::secret::Scrubber;
 use crate::wire::Dialer;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +48,10 @@ pub struct Options {
     pub driver: Driver,
     /// This shard, from 0, of so many; `None` for the whole.
     pub shard: Option<(usize, usize)>,
+    /// When to start, by this machine's clock; at once where `None`.
+    pub start_at: Option<SystemTime>,
+    /// Where a sample of every answer goes, where somebody wants them.
+    pub samples: Option<Samples>,
     /// How a run is told to end at once: open answers are cut, the record is made.
     pub stop: CancellationToken,
     /// The target is the mock of this process.
@@ -73,29 +81,13 @@ impl fmt::Display for SetupError {
 
 impl std::error::Error for SetupError {}
 
-/// How a run is coming along.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Since its begin.
-    pub elapsed: Duration,
-    /// The measurement has begun.
-    pub measuring: bool,
-    /// No new requests are sent.
-    pub draining: bool,
-    /// Requests sent.
-    pub sent: u64,
-    /// Answers that keep the contract.
-    pub succeeded: u64,
-    /// Failed ones.
-    pub errors: u64,
-    /// 429s.
-    pub throttled: u64,
-    /// Arrivals that were not sent.
-    pub dropped: u64,
-    /// Answers in flight.
-    pub in_flight: u64,
-    /// Chunks with content.
-    pub contents: u64,
+/// What a run takes over from those before it, where it is a part of a search.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Before {
+    /// The calibration, which is needed once.
+    pub(super) self_error: Option<Distribution>,
+    /// What ran until then.
+    pub(super) seen: Snapshot,
 }
 
 /// How often in-flight answers are counted and abort rules look.
@@ -111,7 +103,23 @@ pub async fn run(
     options: &Options,
     watch: &tokio::sync::watch::Sender<Snapshot>,
 ) -> Result<LoadRecord, SetupError> {
-    let started_at = SystemTime::now();
+    if scenario.searches() {
+        return probing::search(scenario, profile, options, watch).await;
+    }
+    once(scenario, profile, options, watch, &Before::default()).await
+}
+
+/// Runs a scenario that has stages, or a trace.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn once(
+    scenario: &Scenario,
+    profile: &Profile,
+    options: &Options,
+    watch: &tokio::sync::watch::Sender<Snapshot>,
+    before: &Before,
+) -> Result<LoadRecord, SetupError> {
     if profile.target.http == HttpVersion::Http2 {
         return Err(SetupError::Unfit(vec![Unfit::Http2]));
     }
@@ -120,10 +128,13 @@ pub async fn run(
         .dialer(scenario.client.connect_timeout)
         .map_err(|error| SetupError::Way(error.to_string()))?;
     let mix = Mix::new(scenario, profile).map_err(SetupError::Unfit)?;
-    let self_error = calibration::self_error()
-        .await
-        .unwrap_or_else(|_| Distribution::new("ms"));
+    let self_error = match &before.self_error {
+        Some(known) => known.clone(),
+        None => self_error().await,
+    };
     let line = timeline(&scenario.model);
+    let late = wait_for(options).await;
+    let started_at = SystemTime::now();
     let engine = Arc::new(Engine::new(Parts {
         mix,
         patience: Patience {
@@ -141,46 +152,84 @@ pub async fn run(
         throttled: scenario.throttled,
         timeline: line.clone(),
         sliced: scenario.steady != Steady::Ignored,
+        streams: scenario.streams(),
         budget: scenario.budget.completions,
-        alarm: Alarm::new(
-            scenario
-                .abort
-                .error_ratio
-                .map(|ratio| (ratio.over, ratio.window)),
-            scenario.abort.consecutive_errors,
-            scenario.abort.codes.clone(),
-        ),
+        alarm: Alarm::new(&scenario.abort),
+        samples: options.samples.clone().map(|samples| {
+            let labels = Labels {
+                requests: scenario
+                    .requests
+                    .iter()
+                    .map(|request| request.name.as_str().into())
+                    .collect(),
+                stages: stages(&scenario.model)
+                    .into_iter()
+                    .map(|(name, _)| name.into())
+                    .collect(),
+                before: before.seen.elapsed,
+            };
+            (samples, labels)
+        }),
+        sharded: options.shard.is_some_and(|(_, of)| of > 1),
     }));
     let over = CancellationToken::new();
     let (machine, looking) = Watch::start(over.clone());
+    let mut keeper = Keeper::new(scenario, profile, &engine, &machine);
+    if options.stop.is_cancelled() {
+        keeper.interrupt();
+    }
     let driving = drive(scenario, options, &engine, dialer, &line);
     tokio::pin!(driving);
-    let mut keeper = Keeper::new(scenario, profile, &engine);
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             () = &mut driving => break,
-            _ = ticks.tick() => keeper.tick(watch),
+            _ = ticks.tick() => { watch.send_replace(keeper.tick().after(&before.seen)); }
             () = options.stop.cancelled(), if !keeper.interrupted => keeper.interrupt(),
         }
     }
-    keeper.tick(watch);
+    watch.send_replace(keeper.tick().after(&before.seen));
     let ended = Instant::now();
     over.cancel();
     let _ = looking.await; // it ends by itself
     let facts = Facts {
         started_at,
+        late,
         ended,
         drain: keeper.drain(ended),
         in_flight: keeper.in_flight(),
+        by_request: keeper.by_request.iter().map(Flying::seen).collect(),
+        by_stage: keeper.by_stage,
         machine: machine.seen(),
         self_error,
         scrubber: scrubber(profile),
         interrupted: keeper.interrupted,
+        broken: keeper.broken,
         cpus: doubt::cpus(),
     };
     Ok(outcome::record(scenario, profile, options, &engine, facts))
+}
+
+/// How wrong this machine's own clock is; nothing where that can't be found out.
+pub(super) async fn self_error() -> Distribution {
+    calibration::self_error()
+        .await
+        .unwrap_or_else(|_| Distribution::new("ms"))
+}
+
+/// Waits until it is time to start, or to stop; how late that was, where it had been said.
+async fn wait_for(options: &Options) -> Option<Duration> {
+    let at = options.start_at?;
+    while let Ok(left) = at.duration_since(SystemTime::now()) {
+        // The clock may be set meanwhile: never asleep for long.
+        let nap = left.min(Duration::from_secs(1));
+        tokio::select! {
+            () = tokio::time::sleep(nap) => {}
+            () = options.stop.cancelled() => return None,
+        }
+    }
+    SystemTime::now().duration_since(at).ok()
 }
 
 /// Every key of a profile, for the rule that none is echoed.
@@ -268,6 +317,12 @@ pub(super) fn stages(model: &Model) -> Vec<(String, f64)> {
             }
         },
     }
+}
+
+/// The names of a scenario's stages, in order; none of a search, whose probes are its stages.
+pub fn stage_names(scenario: &Scenario) -> Vec<String> {
+    let stages = stages(&scenario.model).into_iter();
+    stages.map(|(name, _)| name).collect()
 }
 
 /// Drives a run to its end, the drain included.
@@ -410,31 +465,70 @@ async fn begin_closed(scenario: &Scenario, engine: &Arc<Engine>, users: &Arc<Use
     }
 }
 
+/// Answers in flight, looked at again and again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Flying {
+    sum: u64,
+    looks: u64,
+    most: u64,
+}
+
+impl Flying {
+    fn look(&mut self, flying: u64) {
+        self.sum += flying;
+        self.looks += 1;
+        self.most = self.most.max(flying);
+    }
+
+    /// Mean and most.
+    pub(super) fn seen(&self) -> (f64, u64) {
+        (self.sum as f64 / self.looks.max(1) as f64, self.most)
+    }
+}
+
 /// Looks after a run: counts what is in flight, ends it when its time is over, cuts what is still open.
 struct Keeper<'r> {
     scenario: &'r Scenario,
     engine: &'r Arc<Engine>,
+    machine: &'r Watch,
+    early: Early<'r>,
     drain_limit: Option<Duration>,
     /// When no new requests were sent any more.
     stopped: Option<Instant>,
-    /// Answers in flight over the measured window: sum and number of looks.
-    flying: (u64, u64),
+    /// Answers in flight over the measured window, as they were looked at.
+    flying: Flying,
+    by_stage: BTreeMap<usize, Flying>,
+    by_request: Vec<Flying>,
+    lately: Lately,
     interrupted: bool,
+    /// The threshold that stopped it.
+    broken: Option<String>,
 }
 
 impl<'r> Keeper<'r> {
-    fn new(scenario: &'r Scenario, profile: &Profile, engine: &'r Arc<Engine>) -> Keeper<'r> {
+    fn new(
+        scenario: &'r Scenario,
+        profile: &Profile,
+        engine: &'r Arc<Engine>,
+        machine: &'r Watch,
+    ) -> Keeper<'r> {
         let scale = profile.target.time_scale;
         Keeper {
             scenario,
             engine,
+            machine,
+            early: Early::new(scenario),
             drain_limit: match scenario.end {
                 End::Drain(span) => Some(scale.seconds(span.as_secs_f64())),
                 End::Cut => None,
             },
             stopped: None,
-            flying: (0, 0),
+            flying: Flying::default(),
+            by_stage: BTreeMap::new(),
+            by_request: vec![Flying::default(); engine.by_request.len()],
+            lately: Lately::default(),
             interrupted: false,
+            broken: None,
         }
     }
 
@@ -444,7 +538,7 @@ impl<'r> Keeper<'r> {
         self.engine.cut.cancel();
     }
 
-    fn tick(&mut self, watch: &tokio::sync::watch::Sender<Snapshot>) {
+    fn tick(&mut self) -> Snapshot {
         let engine = self.engine;
         let now = Instant::now();
         let flying = engine.in_flight.load(Ordering::Relaxed);
@@ -453,7 +547,13 @@ impl<'r> Keeper<'r> {
             && since < engine.timeline.length()
             && self.stopped.is_none()
         {
-            self.flying = (self.flying.0 + flying, self.flying.1 + 1);
+            self.flying.look(flying);
+            if let Some(stage) = engine.place(0, now).stage {
+                self.by_stage.entry(stage).or_default().look(flying);
+            }
+            for (seen, flying) in self.by_request.iter_mut().zip(&engine.by_request) {
+                seen.look(flying.load(Ordering::Relaxed));
+            }
         }
         engine
             .books
@@ -461,7 +561,7 @@ impl<'r> Keeper<'r> {
             .series
             .at((now - engine.start).as_secs_f64())
             .in_flight = flying;
-        engine.look();
+        self.look(now);
         if let Some(limit) = self.scenario.budget.duration
             && now - engine.start >= limit
         {
@@ -491,9 +591,10 @@ impl<'r> Keeper<'r> {
                 Some(_) => {}
             }
         }
+        self.lately.look(&engine.books, now - engine.start);
         let totals = &engine.totals;
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        watch.send_replace(Snapshot {
+        Snapshot {
             elapsed: now - engine.start,
             measuring: since.is_some(),
             draining: self.stopped.is_some(),
@@ -504,7 +605,32 @@ impl<'r> Keeper<'r> {
             dropped: of(&totals.dropped),
             in_flight: flying,
             contents: of(&totals.contents),
-        });
+            measured: (
+                Duration::try_from_secs_f64(since.unwrap_or(0.0)).unwrap_or_default(),
+                Duration::from_secs_f64(engine.timeline.length()),
+            ),
+            stage: engine.place(0, now).stage,
+            probe: None,
+            lately: self.lately.times(),
+            classes: self.lately.classes,
+        }
+    }
+
+    /// Lets every abort rule look that is not about single answers.
+    fn look(&mut self, now: Instant) {
+        let engine = self.engine;
+        engine.look();
+        if self.scenario.client.on_saturation == OnSaturation::Abort && self.machine.saturated() {
+            let why = "this machine was too slow: over 90 % of its cores' time for 3 s and more";
+            engine.end(EndedBy::Aborted, Some(why.to_owned()));
+        }
+        // What drains is no longer measured.
+        if self.stopped.is_none()
+            && let Some(broken) = self.early.look(engine, self.machine, self.in_flight(), now)
+        {
+            self.broken = Some(broken.rule);
+            engine.end(EndedBy::Aborted, Some(broken.why));
+        }
     }
 
     /// How long the drain took.
@@ -515,8 +641,7 @@ impl<'r> Keeper<'r> {
     }
 
     fn in_flight(&self) -> (f64, u64) {
-        let (sum, looks) = self.flying;
         let most = self.engine.most_in_flight.load(Ordering::Relaxed);
-        (sum as f64 / looks.max(1) as f64, most)
+        (self.flying.seen().0, most)
     }
 }

@@ -53,6 +53,12 @@ impl SeriesBook {
         &mut self.cells[index]
     }
 
+    /// The cell of that instant, where there is one.
+    pub(super) fn seen(&self, seconds: f64) -> Option<&Cell> {
+        self.cells
+            .get(seconds.max(0.0) as usize / self.width as usize)
+    }
+
     fn widen(&mut self) {
         self.width *= 2;
         let cells = std::mem::take(&mut self.cells);
@@ -101,7 +107,7 @@ impl SeriesBook {
 }
 
 impl Cell {
-    fn add(&mut self, other: &Cell) {
+    pub(super) fn add(&mut self, other: &Cell) {
         self.sent += other.sent;
         self.succeeded += other.succeeded;
         self.errors += other.errors;

@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, Kept, Metric, Scalar, Stat};
 use super::rule::{Op, Rule};
-use super::scenario::Ci;
+use super::scenario::{Ci, Thresholds};
 use crate::record::Distribution;
 use crate::record::load::{LoadRecord, Part, ThresholdOutcome, ThresholdRow, Validity};
 
@@ -14,6 +14,37 @@ pub(super) struct Evidence<'r> {
     pub(super) by_request: &'r [(String, Part)],
     pub(super) validity: &'r Validity,
     pub(super) retry_after: &'r Distribution,
+}
+
+/// All thresholds of a run, judged.
+pub(super) struct Judged {
+    pub(super) rows: Vec<ThresholdRow>,
+}
+
+impl Judged {
+    /// By the measured window, or by the steady one where the scenario wants that.
+    pub(super) fn of(record: &LoadRecord, thresholds: &Thresholds, on_steady: bool) -> Judged {
+        let on = match &record.steady {
+            Some(steady) if on_steady => &steady.part,
+            _ => &record.measured,
+        };
+        let figures = Evidence::of(record, on);
+        let missing = on_steady && record.steady.is_none();
+        let rows = thresholds.rules.iter().map(|rule| {
+            let row = figures.judge(rule, thresholds.ci);
+            if missing {
+                // What was to be judged on a steady window has nothing to be judged by.
+                return ThresholdRow {
+                    outcome: ThresholdOutcome::NoSamples,
+                    ..row
+                };
+            }
+            row
+        });
+        Judged {
+            rows: rows.collect(),
+        }
+    }
 }
 
 impl<'r> Evidence<'r> {

@@ -1,6 +1,7 @@
 //! Whether the figures can be trusted, and which of them can't.
 
 use super::figure::{Figure, Metric, Stat};
+use super::rule::Rule;
 use super::scenario::{Scenario, Steady};
 use crate::record::Distribution;
 use crate::record::load::{Doubt, LoadRecord};
@@ -69,14 +70,17 @@ pub(super) fn doubts(scenario: &Scenario, record: &LoadRecord, saturated: bool) 
             needed: !scenario.thresholds.rules.is_empty(),
         });
     }
-    doubts.extend(too_few(scenario, record));
+    doubts.extend(too_few(&scenario.thresholds.rules, record));
     doubts
 }
 
+/// The name of the doubt that there are too few samples.
+pub(super) const TOO_FEW: &str = "too_few_samples";
+
 /// Quantiles that a threshold asks for, and for which there are too few samples.
-fn too_few(scenario: &Scenario, record: &LoadRecord) -> Vec<Doubt> {
+pub(super) fn too_few(rules: &[Rule], record: &LoadRecord) -> Vec<Doubt> {
     let mut doubts: Vec<Doubt> = Vec::new();
-    for rule in &scenario.thresholds.rules {
+    for rule in rules {
         let Figure::Metric(metric, stat) = rule.figure else {
             continue;
         };
@@ -106,7 +110,7 @@ fn too_few(scenario: &Scenario, record: &LoadRecord) -> Vec<Doubt> {
             && count > 0
         {
             doubts.push(Doubt {
-                name: "too_few_samples",
+                name: TOO_FEW,
                 figure: format!(
                     "{} has {count} samples, and `{rule}` needs {least}",
                     metric.name()

@@ -6,7 +6,8 @@ use crate::wire::{End, Exchange, Head};
 use std::fmt::Write as _;
 use std::ops::Range;
 
-/// A request and its answer as text. Made only from an [`Exchange`] and a [`Scrubber`], so that no key gets in.
+/// A request and its answer as text. Made only from an [`Exchange`] and a [`Scrubber`], or read
+/// from a report that was, so that no key gets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     request: String,
@@ -30,6 +31,15 @@ impl Evidence {
             request,
             response,
             mark,
+        }
+    }
+
+    /// What a report holds of one: it was scrubbed and shortened when that was written.
+    pub fn reported(request: String, response: String) -> Evidence {
+        Evidence {
+            request,
+            response,
+            mark: None,
         }
     }
 

@@ -170,7 +170,7 @@ pub struct Part {
     pub figures: Figures,
     /// How long the part is.
     pub span: Duration,
-    /// In flight over it, where that was counted: mean and most.
+    /// In flight over it, where that was counted: mean and most; by the looks that were taken.
     pub in_flight: Option<(f64, u64)>,
     /// Calls of the model, where they were counted apart: of a request of the mix, over the whole run.
     pub completions: Option<u64>,
@@ -247,6 +247,11 @@ macro_rules! figures {
             /// Adds another part's samples, count for count.
             pub fn add(&mut self, other: &Figures) {
                 $(self.$field.add(&other.$field);)*
+            }
+
+            /// Every distribution with its name in reports, to be filled.
+            pub fn each_mut(&mut self) -> Vec<(&'static str, &mut Distribution)> {
+                vec![$(($name, &mut self.$field),)*]
             }
 
             /// Every distribution with its name in reports.
@@ -406,6 +411,19 @@ pub struct Doubt {
     pub needed: bool,
 }
 
+impl Doubt {
+    /// The names that there are.
+    pub const NAMES: &[&'static str] = &[
+        "client_saturated",
+        "schedule_lag",
+        "runtime_lag",
+        "fd_limit",
+        "memory",
+        "not_steady",
+        "too_few_samples",
+    ];
+}
+
 /// Everything that is known after a load run.
 #[derive(Debug, Clone)]
 pub struct LoadRecord {
@@ -499,10 +517,33 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Which shard of how many.
     pub shard: (usize, usize),
-    /// How far this clock is from that of the other shards, in ms, where it is known.
+    /// How far the shards' clocks are apart, in ms, where it is known.
     pub clock_skew_ms: Option<f64>,
+    /// How far the target's clock is before this one, in ms: at least and at most, by the `Date` of its answers. Known
+    /// of a shard only.
+    pub clock_offset_ms: Option<(f64, f64)>,
+    /// The shards that were merged; empty where the run is one of its own.
+    pub shards: Vec<Shard>,
     /// No shard is missing.
     pub complete: bool,
+}
+
+impl Host {
+    /// Whether it is one shard by itself: what a threshold says of the whole can't be judged by it.
+    pub fn is_lone_shard(&self) -> bool {
+        self.shard.1 > 1 && self.shards.is_empty()
+    }
+}
+
+/// A shard that was merged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shard {
+    /// Which.
+    pub index: usize,
+    /// When it started, by its own clock.
+    pub started_at: SystemTime,
+    /// As [`Host::clock_offset_ms`].
+    pub clock_offset_ms: Option<(f64, f64)>,
 }
 
 /// Lengths of the windows.

@@ -3,6 +3,7 @@
 //!
 //! Everything in here has been scrubbed of keys: a report gets nothing else.
 
+mod combine;
 pub mod comparison;
 mod entry;
 mod evidence;
@@ -12,6 +13,8 @@ pub mod load;
 mod outcome;
 mod ratios;
 mod run;
+mod sample;
+mod snapshot;
 
 pub use entry::{Answered, Content, Entry, Field};
 pub use evidence::Evidence;
@@ -19,3 +22,5 @@ pub use heat::{heat_bucket, heat_floor_ms};
 pub use histogram::Distribution;
 pub use outcome::{Outcome, judged};
 pub use run::{Ended, Event, Record, Summary, TestResult};
+pub use sample::Sample;
+pub use snapshot::{Lately, SHOWN_CLASSES, Snapshot};

@@ -144,7 +144,7 @@ pub(crate) const WRONG: &[Wrong] = &[
     ),
     wrong(
         "what only users do",
-        "throttled = \"retry\"\nthink_time = { distribution = \"constant\", mean_ms = 5 }\nwarm_up = { duration_s = 1, hand_over = false }\n",
+        "throttled = \"retry\"\nthink_time = { distribution = \"constant\", mean = 5 }\nwarm_up = { duration_s = 1, hand_over = false }\n",
         OPEN,
         "turns = 2\n",
     ),

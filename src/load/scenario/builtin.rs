@@ -40,6 +40,7 @@ builtin! {
     "abandoning-clients"
     "limit-probing"
     "fault-storm"
+    "capacity"
 }
 
 impl Builtin {

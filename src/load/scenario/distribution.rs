@@ -50,6 +50,17 @@ pub struct Within {
 }
 
 impl Distribution {
+    /// The mean that it is given; what its range cuts off is not reckoned with.
+    pub fn mean(&self) -> f64 {
+        match self {
+            Distribution::Constant(mean)
+            | Distribution::Exponential { mean, .. }
+            | Distribution::Normal { mean, .. }
+            | Distribution::LogNormal { mean, .. } => *mean,
+            Distribution::Uniform(within) => (within.min + within.max) / 2.0,
+        }
+    }
+
     /// The most that it can give.
     pub fn max(&self) -> f64 {
         match self {

@@ -81,7 +81,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::new(
         "think_time",
         Kind::Section(THINK_TIME),
-        "How long a user waits after each answer; closed model only. Without it there is no wait.",
+        "How long a user waits after each answer; in the open model it does nothing. Without it there is no wait.",
     ),
     Key::new("request", Kind::Sections(REQUEST), "The mix: which requests, and how many of each."),
     Key::new("client", Kind::Section(CLIENT), "How requests are sent."),
@@ -130,7 +130,7 @@ const LOAD: &[Key] = &[
     Key::new(
         "trace",
         Kind::Text,
-        "Arrivals, a line each: {\"at_s\": 0.25, \"request\": \"stream\"}, or {\"timestamp\": 250} in milliseconds; relative to the scenario.",
+        "Arrivals, a line each: {\"at_s\": 0.25, \"request\": \"stream\"}, or {\"at_ms\": 250} or {\"timestamp\": 250} in milliseconds; relative to the scenario.",
     ),
     Key::new(
         "max_in_flight",
@@ -407,7 +407,8 @@ const SEARCH: &[Key] = &[
     Key::new("max", Kind::Range(0.001, MOST_RPS), "The most to try.").required(),
     Key::new(
         "good_request_fraction",
-        SHARE,
+        // No number of good answers proves that all of them are.
+        Kind::Range(0.0, 0.9999),
         "Carried is what leaves so many of the requests good.",
     )
     .or("0.99"),

@@ -343,6 +343,24 @@ impl Scenario {
         }
     }
 
+    /// What a search varies; none where there are stages.
+    pub fn varies(&self) -> Option<&'static str> {
+        self.searches().then_some(match self.model {
+            Model::Closed(_) => "users",
+            Model::Open(_) => "rate_rps",
+        })
+    }
+
+    /// Whether its file names other files, which it can't do without.
+    pub fn names_files(&self) -> bool {
+        let traced = match &self.model {
+            Model::Closed(_) => false,
+            Model::Open(open) => matches!(open.arrivals, Arrivals::Replayed(_)),
+        };
+        let mut requests = self.requests.iter();
+        traced || requests.any(|request| matches!(request.prompts, Prompts::File { .. }))
+    }
+
     /// Whether a request of the mix is answered with a stream.
     pub fn streams(&self) -> bool {
         let mut requests = self.requests.iter();

@@ -39,6 +39,8 @@ pub struct Open {
     pub arrivals: Arrivals,
     /// Requests in flight at most; an arrival beyond it is dropped and counted.
     pub max_in_flight: u32,
+    /// What the file says of users, whom there are none of: it does nothing.
+    pub think_time_ms: Option<Distribution>,
 }
 
 /// When arrivals come.

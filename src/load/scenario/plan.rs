@@ -122,20 +122,18 @@ fn closed(tables: &Tables<'_, '_, '_>) -> Option<Closed> {
         .think_time
         .map(|table| distribution::read(table, &IN_MS));
     let plan = plan::<u32>(tables);
-    let think_time_ms = match think_time {
-        Some(read) => read?,
-        None => None,
-    };
     Some(Closed {
         plan: plan?,
-        think_time_ms,
+        think_time_ms: think_time.unwrap_or(Some(None))?,
     })
 }
 
 fn open(tables: &Tables<'_, '_, '_>, folder: &Path, requests: &[String]) -> Option<Open> {
-    let Tables { root, load, .. } = tables;
-    let hint = Some("only a user thinks: arrivals come when they are due");
-    out_of_place(root, "think_time", f64::MODEL, hint);
+    let load = tables.load;
+    // Only a user thinks. It may stand there, so that one file serves both models, and is held to its form.
+    let think_time = tables
+        .think_time
+        .map(|table| distribution::read(table, &IN_MS));
     let max_in_flight = load.whole_or_default("max_in_flight");
     let max_in_flight = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let arrivals = load.text_or_default("arrivals");
@@ -143,9 +141,11 @@ fn open(tables: &Tables<'_, '_, '_>, folder: &Path, requests: &[String]) -> Opti
         out_of_place(load, "burstiness", "without `arrivals = \"gamma\"`", None);
     }
     if arrivals == "trace" {
-        return replayed(tables, folder, requests).map(|arrivals| Open {
-            arrivals,
+        let arrivals = replayed(tables, folder, requests);
+        return Some(Open {
+            arrivals: arrivals?,
             max_in_flight,
+            think_time_ms: think_time.unwrap_or(Some(None))?,
         });
     }
     out_of_place(load, "trace", "without `arrivals = \"trace\"`", None);
@@ -167,6 +167,7 @@ fn open(tables: &Tables<'_, '_, '_>, folder: &Path, requests: &[String]) -> Opti
             plan: plan?,
         },
         max_in_flight,
+        think_time_ms: think_time.unwrap_or(Some(None))?,
     })
 }
 

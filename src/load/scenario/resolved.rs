@@ -76,9 +76,10 @@ impl Scenario {
             }
         };
         let think_time = match &self.model {
-            Model::Closed(closed) => closed.think_time_ms.map(|spread| spread.written(&IN_MS)),
-            Model::Open(_) => None,
+            Model::Closed(closed) => closed.think_time_ms,
+            Model::Open(open) => open.think_time_ms,
         };
+        let think_time = think_time.map(|spread| spread.written(&IN_MS));
         let requests: Vec<Value> = self.requests.iter().map(request).collect();
         let search = match &self.model {
             Model::Closed(closed) => search_of(&closed.plan),

@@ -83,7 +83,6 @@ fn by_model() -> Vec<Value> {
         json!({
             "if": model("open"),
             "then": {
-                "not": { "required": ["think_time"] },
                 "properties": {
                     "throttled": { "enum": ["count", "error"] },
                     "load": { "properties": { "stage": stages("rate_rps", "users") } },

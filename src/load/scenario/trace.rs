@@ -52,13 +52,13 @@ pub(super) fn read(load: &Section<'_, '_>, folder: &Path, requests: &[String]) -
     Some(trace)
 }
 
-/// A line: `{"at_s": 0.25, "request": "stream"}`, or a foreign trace's, whose other members are left alone:
+/// A line: `{"at_s": 0.25, "request": "stream"}`, or `at_ms`, or a foreign trace's, whose other members are left alone:
 /// `{"timestamp": 250, …}`, in milliseconds, as Mooncake's traces and AIPerf have it.
 fn arrival(line: &Value, requests: &[String]) -> Result<TraceArrival, Wrong> {
     let Some(table) = line.as_object() else {
         return Err(Wrong::Type {
             key: "line".to_owned(),
-            expected: "an object with `at_s`, in seconds, or `timestamp`, in milliseconds",
+            expected: "an object with `at_s`, in seconds, or `at_ms` or `timestamp`, in milliseconds",
             found: kind_of(line),
         });
     };
@@ -66,7 +66,7 @@ fn arrival(line: &Value, requests: &[String]) -> Result<TraceArrival, Wrong> {
         let at = time(timestamp, "timestamp", 1_000.0)?;
         return Ok(TraceArrival { at, request: None });
     }
-    const KEYS: &[&str] = &["at_s", "request"];
+    const KEYS: &[&str] = &["at_s", "at_ms", "request"];
     if let Some(name) = table.keys().find(|name| !KEYS.contains(&name.as_str())) {
         return Err(Wrong::UnknownKey {
             key: name.clone(),
@@ -75,14 +75,25 @@ fn arrival(line: &Value, requests: &[String]) -> Result<TraceArrival, Wrong> {
             known: KEYS.to_vec(),
         });
     }
-    let Some(at) = table.get("at_s") else {
-        return Err(Wrong::Lacks {
-            what: "the line",
-            needs: "an instant: `at_s`, or a foreign trace's `timestamp`",
-        });
+    let at = match (table.get("at_s"), table.get("at_ms")) {
+        (Some(at), None) => time(at, "at_s", 1.0)?,
+        (None, Some(at)) => time(at, "at_ms", 1_000.0)?,
+        (Some(_), Some(_)) => {
+            return Err(Wrong::OutOfPlace {
+                key: "at_ms".to_owned(),
+                place: "beside `at_s`".to_owned(),
+                hint: None,
+            });
+        }
+        (None, None) => {
+            return Err(Wrong::Lacks {
+                what: "the line",
+                needs: "an instant: `at_s`, `at_ms`, or a foreign trace's `timestamp`",
+            });
+        }
     };
     Ok(TraceArrival {
-        at: time(at, "at_s", 1.0)?,
+        at,
         request: request(table, requests)?,
     })
 }
@@ -139,6 +150,7 @@ mod tests {
             |line: &str| arrival(&serde_json::from_str(line).expect("it is JSON"), &requests);
         for (line, millis, request) in [
             ("{\"at_s\": 0.25}", 250, None),
+            ("{\"at_ms\": 250.5, \"request\": \"stream\"}", 250, Some(0)),
             ("{\"at_s\": 1, \"request\": \"json\"}", 1_000, Some(1)),
             (
                 "{\"timestamp\": 27482, \"input_length\": 6955}",
@@ -146,17 +158,25 @@ mod tests {
                 None,
             ),
         ] {
-            let at = Duration::from_millis(millis);
-            assert_eq!(read(line), Ok(TraceArrival { at, request }), "{line}");
+            let read = read(line).expect(line);
+            assert_eq!(
+                (read.at.as_millis(), read.request),
+                (millis, request),
+                "{line}"
+            );
         }
         for (line, said) in [
             (
                 "1",
-                "`line` has to be an object with `at_s`, in seconds, or `timestamp`, in milliseconds, not a number",
+                "`line` has to be an object with `at_s`, in seconds, or `at_ms` or `timestamp`, in milliseconds, not a number",
             ),
             (
                 "{}",
-                "the line needs an instant: `at_s`, or a foreign trace's `timestamp`",
+                "the line needs an instant: `at_s`, `at_ms`, or a foreign trace's `timestamp`",
+            ),
+            (
+                "{\"at_s\": 1, \"at_ms\": 1000}",
+                "`at_ms` says nothing beside `at_s`",
             ),
             ("{\"at\": 1}", "unknown key `at`"),
             (

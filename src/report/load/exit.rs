@@ -63,17 +63,21 @@ impl Verdict {
     fn holds(self, record: &LoadRecord) -> bool {
         match self {
             Verdict::Interrupted => record.ended_by == EndedBy::Interrupted,
-            Verdict::ShardMissing => !record.host.complete,
+            Verdict::ShardMissing => !record.host.complete && !record.host.is_lone_shard(),
             Verdict::Unreached => !record.reached,
             Verdict::Aborted => record.ended_by == EndedBy::Aborted,
             Verdict::CutShort => record.ended_by == EndedBy::Error,
             Verdict::NoSuccess => record.reached && !any_success(record),
-            Verdict::ThresholdBroken => record
-                .thresholds
-                .iter()
-                .any(|threshold| threshold.outcome != ThresholdOutcome::Pass),
+            Verdict::ThresholdBroken => {
+                // What is asked of the whole is judged by the merged shards.
+                let mut thresholds = record.thresholds.iter();
+                !record.host.is_lone_shard()
+                    && thresholds.any(|threshold| threshold.outcome != ThresholdOutcome::Pass)
+            }
             Verdict::ContractBroken => record.contract_fails && !broken_musts(record).is_empty(),
-            Verdict::Invalid => needed_doubts(record).next().is_some(),
+            Verdict::Invalid => {
+                !record.host.is_lone_shard() && needed_doubts(record).next().is_some()
+            }
             Verdict::Held => false, // of what is left when nothing else holds
         }
     }

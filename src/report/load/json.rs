@@ -67,12 +67,22 @@ struct HostRow {
     shard: Shard,
     clock_skew_ms: Option<f64>,
     complete: bool,
+    clock_offset_ms: Interval,
+    shards: Vec<MergedShard>,
 }
 
 #[derive(Serialize)]
 struct Shard {
     index: usize,
     of: usize,
+}
+
+/// A shard of a merged report.
+#[derive(Serialize)]
+struct MergedShard {
+    index: usize,
+    started_at: String,
+    clock_offset_ms: Interval,
 }
 
 /// The summary of the run: a part's, and the thresholds counted as `conform` counts cases.
@@ -159,9 +169,19 @@ struct Metrics {
     #[serde(flatten)]
     distributions: Map<String, Value>,
     connections_opened: u64,
+    connections_reused: u64,
     connection_reuse_ratio: Option<f64>,
     tokens_per_chunk_ratio: Option<f64>,
+    chunks: Chunks,
     stalls: Stalls,
+}
+
+/// Chunks with content: the counts behind the ratios, by which reports can be merged exactly.
+#[derive(Serialize)]
+struct Chunks {
+    count: u64,
+    coalesced: u64,
+    with_usage: u64,
 }
 
 #[derive(Serialize)]
@@ -403,8 +423,16 @@ fn host(record: &LoadRecord) -> HostRow {
         os: line(&host.os),
         memory_bytes: host.memory_bytes,
         shard: Shard { index, of },
-        clock_skew_ms: host.clock_skew_ms.and_then(shown),
+        clock_skew_ms: host.clock_skew_ms.map(thousandth),
         complete: host.complete,
+        clock_offset_ms: host.clock_offset_ms.and_then(thousandths),
+        shards: (host.shards.iter())
+            .map(|shard| MergedShard {
+                index: shard.index,
+                started_at: timestamp(shard.started_at),
+                clock_offset_ms: shard.clock_offset_ms.and_then(thousandths),
+            })
+            .collect(),
     }
 }
 
@@ -468,8 +496,14 @@ fn metrics(part: &Part, stall: Duration) -> Metrics {
     Metrics {
         distributions: distributions(figures),
         connections_opened: counts.connections_opened,
+        connections_reused: counts.reused,
         connection_reuse_ratio: counts.connection_reuse_ratio().and_then(shown),
         tokens_per_chunk_ratio: counts.tokens_per_chunk_ratio().and_then(shown),
+        chunks: Chunks {
+            count: counts.contents,
+            coalesced: counts.coalesced,
+            with_usage: counts.contents_with_usage,
+        },
         stalls: Stalls {
             over_ms: thousandth(stall.as_secs_f64() * 1e3),
             count: counts.stalls,

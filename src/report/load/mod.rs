@@ -7,11 +7,17 @@ pub mod github;
 mod html;
 mod json;
 mod junit;
+mod live;
 mod md;
+mod read;
+mod samples;
 mod terminal;
 pub(super) mod words;
 
 pub use exit::{Verdict, exit_code};
+pub use live::{Live, Title};
+pub use read::{Read, Unreadable, read};
+pub use samples::SampleFormat;
 pub use terminal::write as write_terminal;
 
 use super::Kind;

@@ -341,24 +341,31 @@ pub(super) fn message(row: &ErrorRow) -> String {
 
 /// What a search came to, in a sentence.
 pub(super) fn search(search: &Search) -> String {
-    let answer = match search.answer {
-        Some(answer) => format!("{} {}", search.variable, exact(answer)),
-        None => format!("no {} met the objective", search.variable),
-    };
-    let interval = interval(search.ci95);
-    let interval = if interval.is_empty() {
-        String::new()
-    } else {
-        format!(" {interval}")
+    let things = match search.variable {
+        "users" => "users",
+        _ => "requests a second",
     };
     let probes = count(search.probes.len() as u64, "probe");
     let limit = match search.limited_by {
         "objective" => "the objective is the limit",
         "client" => "this machine is the limit, not the target",
         "max" => "the scenario's max is the limit: the target may carry more",
-        _ => "undecided: the probes were used up",
+        _ => "undecided: the probes were used up before more was proved",
     };
-    format!("{answer}{interval}, {probes}; {limit}")
+    match (search.answer, search.ci95) {
+        (Some(answer), Some((_, high))) => format!(
+            "{} {things} keep the objective, {} no longer do ({probes}); {limit}",
+            exact(answer),
+            exact(high)
+        ),
+        (Some(answer), None) => format!(
+            "{} {things} keep the objective ({probes}); {limit}",
+            exact(answer)
+        ),
+        (None, _) => {
+            format!("no number of {things} is known to keep the objective ({probes}); {limit}")
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use clawcheck::contract::{self, ErrorCode};
 use clawcheck::judge::{Check, Place};
 use clawcheck::record::load::{
     Counts, Doubt, EndedBy, ErrorClass, ErrorRow, Figures, Host, LoadRecord, Looks, Part, Probe,
-    ScenarioFacts, Search, Series, Stage, Steady, ThresholdOutcome, ThresholdRow, Validity,
+    ScenarioFacts, Search, Series, Shard, Stage, Steady, ThresholdOutcome, ThresholdRow, Validity,
     Windows,
 };
 use clawcheck::record::{Distribution, Evidence, heat_bucket};
@@ -167,6 +167,8 @@ pub(crate) fn good() -> LoadRecord {
             shard: (0, 1),
             clock_skew_ms: None,
             complete: true,
+            clock_offset_ms: None,
+            shards: Vec::new(),
         },
         completions: 1_800,
         reached: true,
@@ -445,6 +447,12 @@ pub(crate) fn invalid() -> LoadRecord {
     let mut record = good();
     record.validity.valid = false;
     record.validity.client_cpu_ratio = 0.97;
+    record.host.clock_offset_ms = Some((-3.0, 1.5));
+    record.host.shards = vec![Shard {
+        index: 0,
+        started_at: UNIX_EPOCH + S(1_795_000_000),
+        clock_offset_ms: Some((-3.0, 1.5)),
+    }];
     record.validity.schedule_lag = times(1_600, 900, 12_000);
     record.validity.reasons = vec![
         Doubt {

@@ -189,6 +189,7 @@ fn a_search_for_a_rate_is_read_to_the_letter() {
                 }),
             },
             max_in_flight: 500,
+            think_time_ms: None,
         })
     );
     assert_eq!(scenario.end, End::Drain(Duration::from_secs(14)));
