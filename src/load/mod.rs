@@ -26,6 +26,7 @@ mod scenario;
 mod series;
 mod sieve;
 mod steady;
+mod switch;
 mod tasks;
 mod thresholds;
 mod timeline;
