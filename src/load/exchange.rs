@@ -326,11 +326,9 @@ impl Waiting<'_> {
         late: impl Fn(Instant) -> Result<Instant, Cut>,
     ) -> Got<T> {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(it) = ready(cx) {
-                return Poll::Ready(Got::It(it));
-            }
-            self.open.poll_drive(cx);
-            if let Poll::Ready(it) = ready(cx) {
+            // First the connection, then what it brought: what it brought before has been taken, and its next read is
+            // what is waited for.
+            if let Poll::Ready(it) = self.open.poll_until(cx, &mut ready) {
                 return Poll::Ready(Got::It(it));
             }
             while self.alarms.poll_rung(cx) {

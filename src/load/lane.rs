@@ -3,6 +3,7 @@
 //! The connection is hyper's, driven by whoever waits for the answer and not by a task of its own: so the instant of a
 //! read is taken where the read happens, before anything is parsed, and a stream costs one task and no channel.
 
+use super::relay::Relay;
 use super::switch::Switch;
 use crate::time::Deadline;
 use crate::wire::{ByteStream, Dialer, Unreachable};
@@ -123,19 +124,28 @@ pub(super) struct Open {
     driven: Pin<Box<Driven>>,
     /// How it ended, once it has.
     ended: Option<Result<(), hyper::Error>>,
+    relay: Relay,
     pub(super) meter: Arc<Meter>,
     /// Requests that went over it.
     pub(super) used: u64,
 }
 
 impl Open {
-    /// Lets the connection read and write; what it brings goes to whoever waits for it.
-    pub(super) fn poll_drive(&mut self, cx: &mut Context<'_>) {
-        if self.ended.is_none()
-            && let Poll::Ready(result) = self.driven.as_mut().poll(cx)
-        {
-            self.ended = Some(result);
-        }
+    /// Lets the connection read and write, until that makes `ready`.
+    pub(super) fn poll_until<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let (driven, ended) = (&mut self.driven, &mut self.ended);
+        self.relay.poll(cx, |cx| {
+            if ended.is_none()
+                && let Poll::Ready(result) = driven.as_mut().poll(cx)
+            {
+                *ended = Some(result);
+            }
+            ready(cx)
+        })
     }
 
     /// Whether it can carry another request.
@@ -222,11 +232,7 @@ impl Lane {
     /// The connection that was kept, if it is still open. One that the target has closed meanwhile is noticed here.
     pub(super) async fn kept(&mut self) -> Option<Box<Open>> {
         let mut open = self.open.take()?;
-        std::future::poll_fn(|cx| {
-            open.poll_drive(cx);
-            Poll::Ready(())
-        })
-        .await;
+        std::future::poll_fn(|cx| open.poll_until(cx, |_| Poll::Ready(()))).await;
         open.is_open().then_some(open)
     }
 
@@ -250,6 +256,7 @@ impl Lane {
             sender,
             driven: Box::pin(driven),
             ended: None,
+            relay: Relay::new(),
             meter,
             used: 0,
         };

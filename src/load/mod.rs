@@ -20,6 +20,7 @@ mod mix;
 mod outcome;
 mod random;
 mod recorder;
+mod relay;
 mod rule;
 mod run;
 mod scenario;
