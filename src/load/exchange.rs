@@ -265,7 +265,8 @@ async fn once(
         }
         None => {
             let dialled = tokio::select! {
-                dialled = lane.dial(Deadline::after(patience.connect)) => dialled,
+                // Boxed: as a part of this future it would cost every open stream 2.5 KiB for the rest of its life.
+                dialled = Box::pin(lane.dial(Deadline::after(patience.connect))) => dialled,
                 () = stop.cancelled() => {
                     return measured.over(End::Abandoned, Some(Cut::Ourselves), Instant::now());
                 }
@@ -372,7 +373,10 @@ async fn run(
         Got::It(Err(error)) => return (end_of(&error, waiting.open.failure()), None),
         Got::It(Ok(response)) => response,
     };
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if order.mode == Mode::Stream {
+        detach(&mut parts.headers);
+    }
     measured.answered = Some(Answered {
         framing: framing(&parts.headers, &body),
         at: waiting.open.meter.read_at(),
@@ -470,6 +474,16 @@ async fn read(
         measured.sieved = Some(sieve.finish(sure, meter.read_at()));
     }
     outcome
+}
+
+/// Copies the values of fields out of the connection's read buffer, which they would hold for as long as the answer
+/// takes: a stream would need a second buffer beside it.
+fn detach(headers: &mut http::HeaderMap) {
+    for value in headers.values_mut() {
+        if let Ok(copy) = http::HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
 }
 
 fn ended_by(cut: Cut) -> End {

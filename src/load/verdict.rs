@@ -6,7 +6,7 @@
 
 use super::exchange::{Answered, Cut, Measured, Order};
 use super::sieve::{LONGEST_TEXT, tokens};
-use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId};
+use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId, STREAM_8};
 use crate::judge::answer::EventKind;
 use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
 use crate::record::load::ErrorClass;
@@ -60,13 +60,20 @@ impl Judged {
         }
     }
 
-    /// The requirement that the answer breaks, if it breaks one.
+    /// The requirement that the answer breaks, if it breaks one: of several the one that its class is about.
     pub(super) fn broken(&self) -> Option<&Check> {
-        self.report
-            .as_ref()?
-            .found
+        let about = match self.class {
+            Some(ErrorClass::InBandError | ErrorClass::Reset) => Some(STREAM_8),
+            Some(_) | None => None,
+        };
+        let found = &self.report.as_ref()?.found;
+        let mut broken = found
             .iter()
-            .find(|check| check.verdict == Found::Violation)
+            .filter(|check| check.verdict == Found::Violation);
+        broken
+            .clone()
+            .find(|check| Some(check.requirement) == about)
+            .or_else(|| broken.next())
     }
 }
 

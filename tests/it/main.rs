@@ -13,6 +13,7 @@ mod exit_codes;
 mod explain;
 mod interruption;
 mod legal;
+mod load_accuracy;
 mod load_mock;
 mod load_reports;
 mod mock;
