@@ -141,16 +141,12 @@ fn env(name: &str) -> Option<String> {
 
 /// A runtime for commands that talk to sockets.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    use tokio::runtime::Builder;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // On one core a second thread would only take turns with the first.
-    let mut builder = match cores {
-        1 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    builder.enable_all().build().map_err(|error| {
-        Failure::Unable(Complaint::new(format!(
-            "this machine gives us no threads: {error}"
-        )))
-    })
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::Unable(Complaint::new(format!(
+                "this machine gives us no threads: {error}"
+            )))
+        })
 }
