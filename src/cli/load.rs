@@ -429,6 +429,7 @@ async fn execute(mut checked: Checked, mut stdout: Guarded) -> Result<u8, Failur
     if mock.is_some() && checked.detail != Detail::Quiet {
         tell("loading the built-in mock; --target or --profile loads a deployment");
     }
+    load::keep_ctrl_c();
     let mut signals = Signals::listen().map_err(|error| {
         Failure::Unable(Complaint::new(format!(
             "signals can't be listened to: {error}"

@@ -79,6 +79,50 @@ pub fn reply(body: &[u8]) -> Option<CertainReply<'_>> {
     })
 }
 
+/// What all chunks of an answer have in common but for the text in their one content: almost always everything. A chunk
+/// that [fits](Alike::fits) is one that [`chunk`] knows, without being read as JSON again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// Up to the content's opening quote, and from its closing one on.
+    begin: Box<[u8]>,
+    end: Box<[u8]>,
+}
+
+const CONTENT: &[u8] = br#""content":""#;
+
+impl Alike {
+    /// What chunks like this one have in common. The chunk has to be one that [`chunk`] knows; none where it has not
+    /// one plain content, or a usage.
+    pub fn of(data: &[u8]) -> Option<Alike> {
+        // Quotes within a string are escaped, and no other member of a certain chunk has the name: so each find is a
+        // content of a delta.
+        let mut finds = memchr::memmem::find_iter(data, CONTENT);
+        let (at, None) = (finds.next()? + CONTENT.len(), finds.next()) else {
+            return None;
+        };
+        let length = memchr::memchr(b'"', &data[at..])?;
+        let (begin, rest) = data.split_at(at);
+        let (content, end) = rest.split_at(length);
+        let used = memchr::memmem::find(data, br#""usage""#).is_some();
+        (is_plain(content) && !used).then(|| Alike {
+            begin: begin.into(),
+            end: end.into(),
+        })
+    }
+
+    /// Whether the chunk differs in its content only, and that is plain text; if so, whether there is any.
+    pub fn fits(&self, data: &[u8]) -> Option<bool> {
+        let content = data.strip_prefix(&*self.begin)?.strip_suffix(&*self.end)?;
+        is_plain(content).then_some(!content.is_empty())
+    }
+}
+
+/// Whether these bytes between two quotes are a JSON string without escapes.
+fn is_plain(text: &[u8]) -> bool {
+    let simple = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    text.iter().all(simple) && (text.is_ascii() || std::str::from_utf8(text).is_ok())
+}
+
 fn right_id(id: &str) -> bool {
     id.strip_prefix(ID_PREFIX)
         .is_some_and(|rest| !rest.is_empty())
@@ -385,6 +429,33 @@ mod tests {
                 let content = crate::judge::answer::content(&json).unwrap_or_default();
                 prop_assert!(content.is_empty() || certain.content);
                 prop_assert!(!text.contains("\"error\""));
+            }
+        }
+
+        #[test]
+        fn what_is_alike_is_certain(
+            text in near(CHUNK),
+            middle in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let alike = Alike::of(CHUNK.as_bytes()).expect("it has one content");
+            let mut other = alike.begin.to_vec();
+            other.extend_from_slice(&middle);
+            other.extend_from_slice(&alike.end);
+            for data in [text.as_bytes(), &other] {
+                if let Some(content) = alike.fits(data) {
+                    let certain = chunk(data).expect("what is alike is certain");
+                    prop_assert_eq!(certain.content, content);
+                    prop_assert_eq!(certain.id, "chatcmpl-1");
+                    prop_assert_eq!(certain.completion_tokens, None);
+                }
+            }
+            // Whatever is made from a certain chunk gives certain ones.
+            if let (Some(_), Some(alike)) = (chunk(text.as_bytes()), Alike::of(text.as_bytes())) {
+                let mut other = alike.begin.to_vec();
+                other.extend_from_slice("caf\u{e9}".as_bytes());
+                other.extend_from_slice(&alike.end);
+                prop_assert_eq!(alike.fits(&other), Some(true));
+                prop_assert!(chunk(&other).is_some_and(|certain| certain.content));
             }
         }
 

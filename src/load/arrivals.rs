@@ -88,7 +88,7 @@ pub(super) fn keep_time(
             async move {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut lane = taken.unwrap_or_else(|| Lane::new(arrivals.dialer.clone()));
-                arrivals.engine.ask(&mut lane, order, request).await;
+                arrivals.engine.ask(&mut lane, &order, request).await;
                 if !arrivals.fresh {
                     idle.lock()
                         .unwrap_or_else(PoisonError::into_inner)

@@ -3,18 +3,19 @@
 //! The error of a stamp is the time from just before the server's write to the instant that the exchange took for the
 //! read. It has the kernel's loopback and this process's scheduling in it, and nothing of the target.
 
-use super::exchange::{Order, Patience, exchange};
+use super::exchange::{Address, Order, Patience, exchange};
 use super::ids::Ids;
 use super::lane::Lane;
 use super::recorder::micros;
+use super::switch::Switch;
 use crate::judge::Mode;
 use crate::record::Distribution;
 use crate::wire::{Dialer, Endpoint, TlsOptions};
 use bytes::Bytes;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// Streams at a time.
 const STREAMS: usize = 8;
@@ -55,14 +56,7 @@ pub(super) async fn self_error() -> io::Result<Distribution> {
             tokio::time::sleep(GAP / STREAMS as u32 * number as u32).await;
             let mut lane = Lane::new(dialer);
             let ids = Ids::default();
-            exchange(
-                &mut lane,
-                &order,
-                &patience,
-                &ids,
-                &CancellationToken::new(),
-            )
-            .await
+            exchange(&mut lane, &order, &patience, &ids, &Switch::new()).await
         });
     }
     let mut read = Vec::new();
@@ -95,8 +89,10 @@ fn order(port: u16) -> Order {
     let host = http::HeaderValue::try_from(format!("127.0.0.1:{port}"));
     headers.extend(host.ok().map(|host| (http::header::HOST, host)));
     Order {
-        target: http::Uri::from_static("/"),
-        headers,
+        address: Arc::new(Address {
+            target: http::Uri::from_static("/"),
+            headers,
+        }),
         body: Bytes::new(),
         mode: Mode::Stream,
         abandon_after: None,

@@ -9,6 +9,7 @@ use super::mix::Mix;
 use super::recorder::{Books, Ended, Outcome, Place};
 use super::samples::Samples;
 use super::scenario::{Objective, Throttled};
+use super::switch::Switch;
 use super::timeline::Timeline;
 use super::verdict::{Bench, Judged, judge};
 use crate::contract::{ErrorCode, STREAM_9};
@@ -19,7 +20,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 /// Slices of the measured window, from which the steady one is put together.
 pub(super) const SLICES: usize = 32;
@@ -44,9 +44,9 @@ pub(super) struct Engine {
     pub(super) measured: OnceLock<Instant>,
     pub(super) began: Notify,
     /// No new requests.
-    pub(super) no_more: CancellationToken,
+    pub(super) no_more: Switch,
     /// Open answers end now.
-    pub(super) cut: CancellationToken,
+    pub(super) cut: Switch,
     /// The drain's limit came: what is cut is unfinished.
     pub(super) drained: AtomicBool,
     pub(super) in_flight: AtomicU64,
@@ -140,8 +140,8 @@ impl Engine {
             start,
             measured: OnceLock::new(),
             began: Notify::new(),
-            no_more: CancellationToken::new(),
-            cut: CancellationToken::new(),
+            no_more: Switch::new(),
+            cut: Switch::new(),
             drained: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
             most_in_flight: AtomicU64::new(0),
@@ -234,13 +234,12 @@ impl Engine {
     }
 
     /// Sends a request and writes down what came of it; none where the budget is used up.
-    pub(super) async fn ask(&self, lane: &mut Lane, order: Order, request: usize) -> Option<Done> {
+    pub(super) async fn ask(&self, lane: &mut Lane, order: &Order, request: usize) -> Option<Done> {
         if !self.affords() {
             return None;
         }
-        let at = order.due.unwrap_or_else(Instant::now);
-        let place = self.place(request, at);
         let now = Instant::now();
+        let place = self.place(request, order.due.unwrap_or(now));
         let since = (now - self.start).as_secs_f64();
         {
             let mut shard = self.books.shard();
@@ -256,7 +255,7 @@ impl Engine {
         if let Some(flying) = of_request {
             flying.fetch_add(1, Ordering::Relaxed);
         }
-        let measured = exchange(lane, &order, &self.patience, &self.ids, &self.cut).await;
+        let measured = exchange(lane, order, &self.patience, &self.ids, &self.cut).await;
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(flying) = of_request {
             flying.fetch_sub(1, Ordering::Relaxed);
@@ -264,10 +263,10 @@ impl Engine {
         Some(self.write_down(place, order, measured))
     }
 
-    fn write_down(&self, place: Place, order: Order, measured: Measured) -> Done {
+    fn write_down(&self, place: Place, order: &Order, measured: Measured) -> Done {
         let ours = measured.cut == Some(Cut::Ourselves);
         self.compare_clocks(&measured);
-        let (measured, mut judged) = judge(measured, &order, &self.bench);
+        let (measured, mut judged) = judge(measured, order, &self.bench);
         if judged.status.is_some() {
             self.reached.store(true, Ordering::Relaxed);
         }
@@ -306,7 +305,7 @@ impl Engine {
         let ended = Ended {
             outcome,
             measured: &measured,
-            order: &order,
+            order,
         };
         self.books
             .shard()

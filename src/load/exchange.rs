@@ -2,8 +2,9 @@
 
 use super::gaps::Gaps;
 use super::ids::Ids;
-use super::lane::{Lane, Open};
+use super::lane::{Alarms, Lane, Open};
 use super::sieve::{Sieve, Sieved};
+use super::switch::Switch;
 use super::verdict;
 use crate::judge::Mode;
 use crate::time::Deadline;
@@ -11,18 +12,25 @@ use crate::wire::{Body, End, Framing, Head, Headers, Unreachable};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use std::pin::{Pin, pin};
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
-/// A request, ready to be sent.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
+/// What the requests with one key have in common.
+#[derive(Debug)]
+pub(super) struct Address {
     /// Path of the request.
     pub(super) target: http::Uri,
     /// Its fields, `Host` included.
     pub(super) headers: http::HeaderMap,
+}
+
+/// A request, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// Where it goes, and its fields.
+    pub(super) address: Arc<Address>,
     /// Its body.
     pub(super) body: Bytes,
     /// The answer that it asks for.
@@ -165,10 +173,10 @@ impl Measured {
         }
     }
 
-    fn over(mut self, end: End, cut: Option<Cut>) -> Measured {
+    fn over(mut self, end: End, cut: Option<Cut>, at: Instant) -> Measured {
         self.end = end;
         self.cut = cut;
-        self.ended = Instant::now();
+        self.ended = at;
         self
     }
 
@@ -226,7 +234,7 @@ pub(super) async fn exchange(
     order: &Order,
     patience: &Patience,
     ids: &Ids,
-    stop: &CancellationToken,
+    stop: &Switch,
 ) -> Measured {
     let measured = once(lane, order, patience, ids, stop).await;
     if measured.is_stale() {
@@ -244,34 +252,54 @@ async fn once(
     order: &Order,
     patience: &Patience,
     ids: &Ids,
-    stop: &CancellationToken,
+    stop: &Switch,
 ) -> Measured {
     let mut measured = Measured::new(order);
-    let taken = tokio::select! {
-        taken = lane.take(Deadline::after(patience.connect)) => taken,
-        () = stop.cancelled() => return measured.over(End::Abandoned, Some(Cut::Ourselves)),
-    };
-    let (mut open, connect) = match taken {
-        Ok(taken) => taken,
-        Err(why) => {
-            measured.unreachable = Some(why.clone());
-            return measured.over(End::Unreachable(why), None);
+    let mut open = match lane.kept().await {
+        Some(open) => {
+            measured.reused = true;
+            measured.idle = measured
+                .sent
+                .saturating_duration_since(open.meter.read_at());
+            open
+        }
+        None => {
+            let dialled = tokio::select! {
+                // Boxed: as a part of this future it would cost every open stream 2.5 KiB for the rest of its life.
+                dialled = Box::pin(lane.dial(Deadline::after(patience.connect))) => dialled,
+                () = stop.cancelled() => {
+                    return measured.over(End::Abandoned, Some(Cut::Ourselves), Instant::now());
+                }
+            };
+            match dialled {
+                Ok((open, took)) => {
+                    measured.connect = Some(took);
+                    open
+                }
+                Err(why) => {
+                    measured.unreachable = Some(why.clone());
+                    return measured.over(End::Unreachable(why), None, Instant::now());
+                }
+            }
         }
     };
-    measured.connect = connect;
-    measured.reused = connect.is_none();
-    if measured.reused {
-        measured.idle = measured
-            .sent
-            .saturating_duration_since(open.meter.read_at());
-    }
     open.used += 1;
     let (sent_before, received_before) = (open.meter.sent(), open.meter.received());
-    let (end, cut) = run(&mut open, order, patience, ids, stop, &mut measured).await;
+    let mut waiting = Waiting {
+        open: &mut open,
+        alarms: lane.alarms(stop),
+        stop,
+    };
+    let (end, cut) = run(&mut waiting, order, patience, ids, &mut measured).await;
     measured.bytes_sent = open.meter.sent() - sent_before;
     measured.bytes_received = open.meter.received() - received_before;
     let whole = end == End::Complete;
-    let measured = measured.over(end, cut);
+    // The last byte of a whole answer came with the last read, whatever was made of it since.
+    let at = match whole {
+        true => open.meter.read_at(),
+        false => Instant::now(),
+    };
+    let measured = measured.over(end, cut, at);
     if whole {
         lane.give_back(open);
     }
@@ -285,34 +313,34 @@ enum Got<T> {
 }
 
 /// Waits for something that the connection brings, driving the connection; until the deadline, or the end.
-struct Waiting<'a, 't> {
+struct Waiting<'a> {
     open: &'a mut Open,
-    stop: Pin<&'a mut tokio_util::sync::WaitForCancellationFuture<'t>>,
-    timer: Pin<&'a mut tokio::time::Sleep>,
+    alarms: &'a mut Alarms,
+    stop: &'a Switch,
 }
 
-impl Waiting<'_, '_> {
-    /// `late` says what it means that the timer went off, or sets it anew.
+impl Waiting<'_> {
+    /// `late` says until when it waits, or that this is over.
     async fn until<T>(
         &mut self,
         mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
-        mut late: impl FnMut(Pin<&mut tokio::time::Sleep>) -> Option<Cut>,
+        late: impl Fn(Instant) -> Result<Instant, Cut>,
     ) -> Got<T> {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(it) = ready(cx) {
+            // First the connection, then what it brought: what it brought before has been taken, and its next read is
+            // what is waited for.
+            if let Poll::Ready(it) = self.open.poll_until(cx, &mut ready) {
                 return Poll::Ready(Got::It(it));
             }
-            self.open.poll_drive(cx);
-            if let Poll::Ready(it) = ready(cx) {
-                return Poll::Ready(Got::It(it));
-            }
-            if self.stop.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Got::Cut(Cut::Ourselves));
-            }
-            while self.timer.as_mut().poll(cx).is_ready() {
-                if let Some(cut) = late(self.timer.as_mut()) {
-                    return Poll::Ready(Got::Cut(cut));
+            while self.alarms.poll_rung(cx) {
+                match late(Instant::now()) {
+                    Ok(until) => self.alarms.by(until),
+                    Err(cut) => return Poll::Ready(Got::Cut(cut)),
                 }
+            }
+            // Looked at after the waker is in its place: a turn between the two would be missed.
+            if self.stop.is_cancelled() {
+                return Poll::Ready(Got::Cut(Cut::Ourselves));
             }
             Poll::Pending
         })
@@ -321,38 +349,40 @@ impl Waiting<'_, '_> {
 }
 
 async fn run(
-    open: &mut Open,
+    waiting: &mut Waiting<'_>,
     order: &Order,
     patience: &Patience,
     ids: &Ids,
-    stop: &CancellationToken,
     measured: &mut Measured,
 ) -> (End, Option<Cut>) {
     let mut request = http::Request::new(Full::new(order.body.clone()));
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = order.target.clone();
-    *request.headers_mut() = order.headers.clone();
+    *request.uri_mut() = order.address.target.clone();
+    *request.headers_mut() = order.address.headers.clone();
     let by = measured.sent + patience.total;
-    let meter = std::sync::Arc::clone(&open.meter);
-    let mut response = pin!(open.sender.send_request(request));
-    let stop = pin!(stop.cancelled());
-    let timer = pin!(tokio::time::sleep_until(by.into()));
-    let mut waiting = Waiting { open, stop, timer };
+    let mut response = pin!(waiting.open.sender.send_request(request));
+    waiting.alarms.by(by);
     let response = waiting
-        .until(|cx| response.as_mut().poll(cx), |_| Some(Cut::Headers))
+        .until(
+            |cx| response.as_mut().poll(cx),
+            |now| (now < by).then_some(by).ok_or(Cut::Headers),
+        )
         .await;
     let response = match response {
         Got::Cut(cut) => return (ended_by(cut), Some(cut)),
         Got::It(Err(error)) => return (end_of(&error, waiting.open.failure()), None),
         Got::It(Ok(response)) => response,
     };
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if order.mode == Mode::Stream {
+        detach(&mut parts.headers);
+    }
     measured.answered = Some(Answered {
         framing: framing(&parts.headers, &body),
-        at: meter.read_at(),
+        at: waiting.open.meter.read_at(),
         parts,
     });
-    read(body, order, patience, ids, by, &mut waiting, measured).await
+    read(body, order, patience, ids, by, waiting, measured).await
 }
 
 /// Reads a body to its end.
@@ -362,10 +392,10 @@ async fn read(
     patience: &Patience,
     ids: &Ids,
     by: Instant,
-    waiting: &mut Waiting<'_, '_>,
+    waiting: &mut Waiting<'_>,
     measured: &mut Measured,
 ) -> (End, Option<Cut>) {
-    let meter = std::sync::Arc::clone(&waiting.open.meter);
+    let meter = Arc::clone(&waiting.open.meter);
     let mut body = pin!(body);
     let good = measured
         .answered
@@ -374,22 +404,19 @@ async fn read(
     let mut sieve = (order.mode == Mode::Stream && good).then(|| Sieve::new(order.keep_text));
     let mut told_id = false;
     // One timer for all waits: it is set anew when it goes off, not at every read.
-    let soonest = by.min(Instant::now() + patience.idle);
-    waiting.timer.as_mut().reset(soonest.into());
+    waiting.alarms.by(by.min(meter.read_at() + patience.idle));
     let outcome = loop {
         let frame = waiting
             .until(
                 |cx| body.as_mut().poll_frame(cx),
-                |timer| {
-                    let now = Instant::now();
+                |now| {
                     let idle = meter.read_at() + patience.idle;
                     if now >= by {
-                        Some(Cut::Total)
+                        Err(Cut::Total)
                     } else if now >= idle {
-                        Some(Cut::Idle)
+                        Err(Cut::Idle)
                     } else {
-                        timer.reset(idle.min(by).into());
-                        None
+                        Ok(idle.min(by))
                     }
                 },
             )
@@ -447,6 +474,16 @@ async fn read(
         measured.sieved = Some(sieve.finish(sure, meter.read_at()));
     }
     outcome
+}
+
+/// Copies the values of fields out of the connection's read buffer, which they would hold for as long as the answer
+/// takes: a stream would need a second buffer beside it.
+fn detach(headers: &mut http::HeaderMap) {
+    for value in headers.values_mut() {
+        if let Ok(copy) = http::HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
 }
 
 fn ended_by(cut: Cut) -> End {

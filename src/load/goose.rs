@@ -139,6 +139,14 @@ impl Attack {
     }
 }
 
+/// Keeps Ctrl-C ours. goose takes SIGINT for itself, by a handler that replaces whatever is there, and then waits for
+/// its users; unless `ctrlc`, through which it does, has a handler already: that of this function, which does nothing.
+/// To be called before anything else listens to the signal, for it would replace that as well.
+pub fn keep_ctrl_c() {
+    // Where somebody else has it, goose can't take it either.
+    let _ = ctrlc::set_handler(|| {});
+}
+
 /// goose writes its log to standard output unless somebody else has the log. Nobody reads it here.
 fn quiet_log() {
     struct Nobody;

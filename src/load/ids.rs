@@ -1,11 +1,11 @@
 //! The ids of a run's answers, for STREAM-9: a chunk whose id belongs to another answer is a leak.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-/// Ids that are remembered: the last million.
-const MOST: usize = 1 << 20;
+/// Ids that are remembered at least; at most twice as many.
+const MOST: usize = 1 << 19;
 
 /// What is known of ids. Hashes are kept, eight bytes each.
 #[derive(Debug, Default)]
@@ -16,10 +16,39 @@ pub(super) struct Ids {
 
 #[derive(Debug, Default)]
 struct Seen {
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
+    /// The latest, and those before them. When there are [`MOST`] of the one, the other are forgotten.
+    late: Hashes,
+    early: Hashes,
     /// Two answers had one id: on such a target ids say nothing.
     repeated: bool,
+}
+
+/// Hashes are not hashed again.
+type Hashes = HashSet<u64, BuildHasherDefault<Same>>;
+
+#[derive(Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Seen {
+    fn has(&self, hash: u64) -> bool {
+        self.late.contains(&hash) || self.early.contains(&hash)
+    }
 }
 
 impl Ids {
@@ -27,22 +56,20 @@ impl Ids {
     pub(super) fn begun(&self, id: &str) {
         let hash = self.hasher.hash_one(id);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.known.insert(hash) {
+        if seen.has(hash) {
             seen.repeated = true;
             return;
         }
-        seen.order.push_back(hash);
-        if seen.order.len() > MOST
-            && let Some(oldest) = seen.order.pop_front()
-        {
-            seen.known.remove(&oldest);
+        seen.late.insert(hash);
+        if seen.late.len() >= MOST {
+            seen.early = std::mem::take(&mut seen.late);
         }
     }
 
     /// Whether that id belongs to an answer of the run, on a target that gives each answer its own.
     pub(super) fn belongs_to_another(&self, id: &str) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        !seen.repeated && seen.known.contains(&self.hasher.hash_one(id))
+        !seen.repeated && seen.has(self.hasher.hash_one(id))
     }
 }
 

@@ -3,6 +3,8 @@
 //! The connection is hyper's, driven by whoever waits for the answer and not by a task of its own: so the instant of a
 //! read is taken where the read happens, before anything is parsed, and a stream costs one task and no channel.
 
+use super::relay::Relay;
+use super::switch::Switch;
 use crate::time::Deadline;
 use crate::wire::{ByteStream, Dialer, Unreachable};
 use bytes::Bytes;
@@ -13,9 +15,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// What a connection counts.
 #[derive(Debug)]
@@ -91,19 +95,7 @@ impl AsyncWrite for Metered {
         polled
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(&polled);
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    // Not vectored: hyper then puts head and body into one buffer, and one plain write costs less than a gathering one.
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -132,19 +124,28 @@ pub(super) struct Open {
     driven: Pin<Box<Driven>>,
     /// How it ended, once it has.
     ended: Option<Result<(), hyper::Error>>,
+    relay: Relay,
     pub(super) meter: Arc<Meter>,
     /// Requests that went over it.
     pub(super) used: u64,
 }
 
 impl Open {
-    /// Lets the connection read and write; what it brings goes to whoever waits for it.
-    pub(super) fn poll_drive(&mut self, cx: &mut Context<'_>) {
-        if self.ended.is_none()
-            && let Poll::Ready(result) = self.driven.as_mut().poll(cx)
-        {
-            self.ended = Some(result);
-        }
+    /// Lets the connection read and write, until that makes `ready`.
+    pub(super) fn poll_until<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let (driven, ended) = (&mut self.driven, &mut self.ended);
+        self.relay.poll(cx, |cx| {
+            if ended.is_none()
+                && let Poll::Ready(result) = driven.as_mut().poll(cx)
+            {
+                *ended = Some(result);
+            }
+            ready(cx)
+        })
     }
 
     /// Whether it can carry another request.
@@ -161,33 +162,85 @@ impl Open {
     }
 }
 
+/// What ends a wait before its time: a timer and the run's end. Both are kept from wait to wait, and looked at; they are
+/// polled only where they would wake somebody else than who waits now. To set a timer and to enter a list of waiters for
+/// each request costs as much as its JSON.
+pub(super) struct Alarms {
+    timer: Pin<Box<Sleep>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    wakes: Option<Waker>,
+}
+
+impl Alarms {
+    fn new(stop: &Switch) -> Alarms {
+        Alarms {
+            timer: Box::pin(tokio::time::sleep(FAR)),
+            stop: Box::pin(stop.cancelled_owned()),
+            wakes: None,
+        }
+    }
+
+    /// Lets the timer ring at that instant or before it: whoever it wakes too early sets it anew.
+    pub(super) fn by(&mut self, instant: Instant) {
+        if self.timer.is_elapsed() || self.timer.deadline() > instant.into() {
+            self.timer.as_mut().reset(instant.into());
+            self.wakes = None;
+        }
+    }
+
+    /// Whether the timer has rung. Whoever waits is woken when it does, and when the switch is turned.
+    pub(super) fn poll_rung(&mut self, cx: &mut Context<'_>) -> bool {
+        let set = self
+            .wakes
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()));
+        if set {
+            return self.timer.is_elapsed();
+        }
+        let rung = self.timer.as_mut().poll(cx).is_ready();
+        // Whether it has been turned the switch itself tells.
+        let _ = self.stop.as_mut().poll(cx);
+        self.wakes = (!rung).then(|| cx.waker().clone());
+        rung
+    }
+}
+
+/// Longer than any wait.
+const FAR: Duration = Duration::from_secs(86_400 * 365);
+
 /// One user's way to the target: a connection at a time.
 pub(super) struct Lane {
     dialer: Dialer,
     open: Option<Box<Open>>,
+    alarms: Option<Alarms>,
 }
 
 impl Lane {
     pub(super) fn new(dialer: Dialer) -> Lane {
-        Lane { dialer, open: None }
+        Lane {
+            dialer,
+            open: None,
+            alarms: None,
+        }
     }
 
-    /// The connection to use next, and how long it took to open where it had to be. One that the target has closed
-    /// meanwhile is noticed here.
-    pub(super) async fn take(
-        &mut self,
+    /// The alarms of this lane; the switch is the same for all of its requests.
+    pub(super) fn alarms(&mut self, stop: &Switch) -> &mut Alarms {
+        self.alarms.get_or_insert_with(|| Alarms::new(stop))
+    }
+
+    /// The connection that was kept, if it is still open. One that the target has closed meanwhile is noticed here.
+    pub(super) async fn kept(&mut self) -> Option<Box<Open>> {
+        let mut open = self.open.take()?;
+        std::future::poll_fn(|cx| open.poll_until(cx, |_| Poll::Ready(()))).await;
+        open.is_open().then_some(open)
+    }
+
+    /// A new connection, and how long it took to open.
+    pub(super) async fn dial(
+        &self,
         deadline: Deadline,
-    ) -> Result<(Box<Open>, Option<Duration>), Unreachable> {
-        if let Some(mut open) = self.open.take() {
-            std::future::poll_fn(|cx| {
-                open.poll_drive(cx);
-                Poll::Ready(())
-            })
-            .await;
-            if open.is_open() {
-                return Ok((open, None));
-            }
-        }
+    ) -> Result<(Box<Open>, Duration), Unreachable> {
         let began = Instant::now();
         let stream = self.dialer.stream(deadline).await?;
         let meter = Arc::new(Meter::new());
@@ -203,10 +256,11 @@ impl Lane {
             sender,
             driven: Box::pin(driven),
             ended: None,
+            relay: Relay::new(),
             meter,
             used: 0,
         };
-        Ok((Box::new(open), Some(began.elapsed())))
+        Ok((Box::new(open), began.elapsed()))
     }
 
     /// Gives a connection back for the next request.

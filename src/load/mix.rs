@@ -1,7 +1,7 @@
 //! The mix: which request goes out next, and its bytes. The same seed gives the same requests.
 
 use super::draw::draw;
-use super::exchange::Order;
+use super::exchange::{Address, Order};
 use super::random::Random;
 use super::scenario::{Alike, ModelField, Prompt, Prompts, Request, Scenario};
 use crate::contract::{chat_path, size};
@@ -9,7 +9,8 @@ use crate::judge::Mode;
 use crate::profile::{Fixture, Profile};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use std::sync::Arc;
 
 /// Why a scenario can't be run against a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +47,8 @@ pub(super) struct Mix {
     requests: Vec<Request>,
     /// Weights, summed up to each request.
     weights: Vec<u64>,
-    target: Uri,
-    /// The fields of each key in turn.
-    heads: Vec<HeaderMap>,
+    /// Of each key in turn.
+    addresses: Vec<Arc<Address>>,
     model: Option<String>,
     seed: u64,
 }
@@ -68,9 +68,27 @@ pub(super) struct Asker {
 #[derive(Debug)]
 struct Talk {
     request: usize,
-    messages: Vec<Value>,
+    messages: Vec<Message>,
     /// Questions that are still to come.
     left: u32,
+}
+
+/// What a request says, as it is sent.
+#[derive(Serialize)]
+struct Chat<'a> {
+    messages: &'a [Message],
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+}
+
+/// A message of a conversation.
+#[derive(Debug, Clone, Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
 }
 
 impl Asker {
@@ -110,7 +128,7 @@ impl Mix {
         }
         let target = match bot {
             Some(bot) => format!("{}{}", profile.target.base_path(), chat_path(&bot.id))
-                .parse()
+                .parse::<Uri>()
                 .map_err(|_| Unfit::Field("the agent's id".to_owned())),
             None => Err(scenario
                 .bot
@@ -133,8 +151,15 @@ impl Mix {
         Ok(Mix {
             requests: scenario.requests.clone(),
             weights,
-            target,
-            heads,
+            addresses: heads
+                .into_iter()
+                .map(|headers| {
+                    Arc::new(Address {
+                        target: target.clone(),
+                        headers,
+                    })
+                })
+                .collect(),
             model: profile.models_override.clone(),
             seed: scenario.seed,
         })
@@ -159,9 +184,10 @@ impl Mix {
         let request = &self.requests[index];
         let messages = self.messages(request, index, asker, n);
         let order = Order {
-            target: self.target.clone(),
-            headers: self.heads[turn(asker.user.wrapping_add(n), self.heads.len())].clone(),
-            body: self.body(request, messages, asker, n),
+            address: Arc::clone(
+                &self.addresses[turn(asker.user.wrapping_add(n), self.addresses.len())],
+            ),
+            body: self.body(request, &messages, asker, n),
             mode: request.mode,
             abandon_after: request
                 .abandon
@@ -174,7 +200,7 @@ impl Mix {
     }
 
     /// The messages of the next question, those of the conversation before it included.
-    fn messages(&self, request: &Request, index: usize, asker: &mut Asker, n: u64) -> Vec<Value> {
+    fn messages(&self, request: &Request, index: usize, asker: &mut Asker, n: u64) -> Vec<Message> {
         let mut messages = match asker.talk.take() {
             Some(talk) => {
                 let mut messages = talk.messages;
@@ -188,17 +214,20 @@ impl Mix {
                 return messages;
             }
             None => match &request.prompts {
-                Prompts::File { prompts, .. } => match &prompts
-                    [turn(asker.random.next(), prompts.len())]
-                {
-                    Prompt::Messages(messages) => messages
-                        .iter()
-                        .map(|message| json!({"role": message.role, "content": message.content}))
-                        .collect(),
-                    Prompt::Text(text) => {
-                        vec![user(self.finished(request, text.clone(), asker, n))]
+                Prompts::File { prompts, .. } => {
+                    match &prompts[turn(asker.random.next(), prompts.len())] {
+                        Prompt::Messages(messages) => messages
+                            .iter()
+                            .map(|message| Message {
+                                role: message.role,
+                                content: message.content.clone(),
+                            })
+                            .collect(),
+                        Prompt::Text(text) => {
+                            vec![user(self.finished(request, text.clone(), asker, n))]
+                        }
                     }
-                },
+                }
                 Prompts::Builtin(_) | Prompts::Template(_) => {
                     vec![user(self.question(request, asker, n))]
                 }
@@ -263,30 +292,30 @@ impl Mix {
         text
     }
 
-    fn body(&self, request: &Request, messages: Vec<Value>, asker: &mut Asker, n: u64) -> Bytes {
-        let mut body = Map::new();
-        body.insert("messages".to_owned(), Value::Array(messages));
-        body.insert(
-            "stream".to_owned(),
-            Value::Bool(request.mode == Mode::Stream),
-        );
-        if let (ModelField::Override, Some(model)) = (request.model, &self.model) {
-            body.insert("model".to_owned(), Value::from(model.as_str()));
-        }
-        if let Some(template) = &request.user {
-            let random = format!("{:08x}", asker.random.next() >> 32);
-            let name = template.filled(asker.user, n, &random);
-            body.insert("user".to_owned(), Value::from(name));
-        }
-        Bytes::from(Value::Object(body).to_string())
+    fn body(&self, request: &Request, messages: &[Message], asker: &mut Asker, n: u64) -> Bytes {
+        let chat = Chat {
+            messages,
+            stream: request.mode == Mode::Stream,
+            model: match request.model {
+                ModelField::Override => self.model.as_deref(),
+                ModelField::Absent => None,
+            },
+            user: request.user.as_ref().map(|template| {
+                let random = format!("{:08x}", asker.random.next() >> 32);
+                template.filled(asker.user, n, &random)
+            }),
+        };
+        Bytes::from(serde_json::to_vec(&chat).expect("strings become JSON"))
     }
 
     /// The answer to somebody's question came: it goes into the conversation, or ends it.
     pub(super) fn answered(asker: &mut Asker, text: Option<String>) {
         match (&mut asker.talk, text) {
             (Some(talk), Some(text)) if talk.left > 0 && !text.is_empty() => {
-                talk.messages
-                    .push(json!({"role": "assistant", "content": text}));
+                talk.messages.push(Message {
+                    role: "assistant",
+                    content: text,
+                });
             }
             (talk, _) => *talk = None,
         }
@@ -298,8 +327,11 @@ impl Mix {
     }
 }
 
-fn user(content: String) -> Value {
-    json!({"role": "user", "content": content})
+fn user(content: String) -> Message {
+    Message {
+        role: "user",
+        content,
+    }
 }
 
 /// A number as a place in a list that is not empty.

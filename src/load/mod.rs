@@ -25,6 +25,7 @@ mod outcome;
 mod probing;
 mod random;
 mod recorder;
+mod relay;
 mod rule;
 mod run;
 mod samples;
@@ -34,6 +35,7 @@ mod search;
 mod series;
 mod sieve;
 mod steady;
+mod switch;
 mod tasks;
 mod thresholds;
 mod timeline;
@@ -41,6 +43,7 @@ mod users;
 mod validity;
 mod verdict;
 
+pub use self::goose::keep_ctrl_c;
 pub use crate::record::Snapshot;
 pub use figure::{Figure, Kept, Metric, Scalar, Stat, Takes};
 pub use inside::{mock_config, mock_config_at};
@@ -50,3 +53,18 @@ pub use rule::{Op, Rule};
 pub use run::{Driver, Options, SetupError, run, stage_names};
 pub use samples::{Sampled, Samples};
 pub use scenario::*;
+
+/// Reads a stream as a run does, `piece` bytes at a time: how many events it has, how many of them have content, and
+/// whether the judge has to see any of it. What a run costs an event is in here; the benches measure it.
+pub fn sieve(stream: &[u8], piece: usize) -> (u64, u64, bool) {
+    let at = std::time::Instant::now();
+    let mut sieve = sieve::Sieve::new(false);
+    let (mut events, mut contents) = (0, 0);
+    for bytes in stream.chunks(piece.max(1)) {
+        let brought = sieve.feed(bytes, at);
+        events += u64::from(brought.events);
+        contents += u64::from(brought.contents);
+    }
+    let doubtful = sieve.finish(true, at).doubtful.is_some();
+    (events, contents, doubtful)
+}

@@ -51,7 +51,7 @@ pub(super) struct Ended<'a> {
 /// One writer's book.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    cells: HashMap<Place, Part>,
+    cells: Cells,
     pub(super) series: SeriesBook,
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) codes: BTreeMap<String, u64>,
@@ -80,9 +80,47 @@ pub(super) struct Sample {
     pub(super) message: String,
 }
 
+/// Cells by their place. Almost always the place is that of the answer before.
+#[derive(Debug, Default)]
+struct Cells {
+    last: Option<(Place, usize)>,
+    places: HashMap<Place, usize>,
+    parts: Vec<Part>,
+}
+
+impl Cells {
+    fn at(&mut self, place: Place) -> &mut Part {
+        let index = match self.last {
+            Some((last, index)) if last == place => index,
+            _ => {
+                let next = self.parts.len();
+                let index = *self.places.entry(place).or_insert(next);
+                if index == next {
+                    self.parts.push(Part::default());
+                }
+                self.last = Some((place, index));
+                index
+            }
+        };
+        &mut self.parts[index]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Place, &Part)> {
+        self.places
+            .iter()
+            .map(|(place, index)| (place, &self.parts[*index]))
+    }
+
+    fn into_parts(self) -> impl Iterator<Item = (Place, Part)> {
+        let mut places: Vec<(Place, usize)> = self.places.into_iter().collect();
+        places.sort_unstable_by_key(|(_, index)| *index);
+        places.into_iter().map(|(place, _)| place).zip(self.parts)
+    }
+}
+
 impl Shard {
     fn cell(&mut self, place: Place) -> &mut Part {
-        self.cells.entry(place).or_default()
+        self.cells.at(place)
     }
 
     /// What was measured, warm-up left out.
@@ -404,7 +442,7 @@ pub(super) struct Merged {
 
 impl Merged {
     fn take(&mut self, shard: Shard) {
-        for (place, part) in shard.cells {
+        for (place, part) in shard.cells.into_parts() {
             let cell = self.cells.entry(place).or_default();
             cell.counts.add(&part.counts);
             cell.figures.add(&part.figures);

@@ -6,7 +6,7 @@
 
 use crate::contract::RequirementId;
 use crate::judge::answer::{EventKind, event_kind};
-use crate::judge::certain;
+use crate::judge::certain::{self, Alike};
 use crate::judge::json::Node;
 use crate::judge::rules::stream::{self, chunk_findings};
 use crate::sse;
@@ -30,6 +30,8 @@ pub(super) struct Sieve {
     id: Option<Box<str>>,
     /// The first id that differs from it.
     other_id: Option<Box<str>>,
+    /// What the chunks with that id have in common.
+    alike: Option<Alike>,
     /// A chunk without a fault, as it was sent: one with content, if there was any.
     sample: Vec<u8>,
     rank: Rank,
@@ -110,6 +112,7 @@ impl Sieve {
             framing: Framing::Plain(Vec::new()),
             id: None,
             other_id: None,
+            alike: None,
             sample: Vec::new(),
             rank: Rank::None,
             certain: 0,
@@ -273,6 +276,20 @@ impl Sieve {
     /// An event of the default type.
     fn event(&mut self, data: &[u8], block: &[u8], at: Instant, brought: &mut Brought) {
         if self.dones == 0
+            && let Some(content) = self.alike.as_ref().and_then(|alike| alike.fits(data))
+        {
+            brought.events += 1;
+            brought.contents += u32::from(content);
+            let rank = if content {
+                self.say(data);
+                Rank::Content
+            } else {
+                Rank::Delta
+            };
+            self.pass(block, rank);
+            return;
+        }
+        if self.dones == 0
             && let Some(chunk) = certain::chunk(data)
         {
             brought.events += 1;
@@ -291,6 +308,7 @@ impl Sieve {
                 Rank::Delta
             };
             if **known == *chunk.id {
+                self.alike = self.alike.take().or_else(|| Alike::of(data));
                 self.pass(block, rank);
             } else {
                 self.stranger(chunk.id, block, rank, at);

@@ -145,7 +145,7 @@ impl Users {
             (None, Connections::PerUser | Connections::Fresh) => Lane::new(self.dialer.clone()),
         };
         loop {
-            let Some(done) = engine.ask(&mut lane, order.clone(), request).await else {
+            let Some(done) = engine.ask(&mut lane, &order, request).await else {
                 return;
             };
             let limited = done.class.is_some_and(|class| class.is_throttled());

@@ -6,12 +6,13 @@
 
 use super::exchange::{Answered, Cut, Measured, Order};
 use super::sieve::{LONGEST_TEXT, tokens};
-use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId};
+use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId, STREAM_8};
 use crate::judge::answer::EventKind;
 use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
 use crate::record::load::ErrorClass;
 use crate::time::Scale;
 use crate::wire::{Body, BodyFraming, End, Exchange, Headers, Protocol, Request, Unreachable};
+use http::header;
 use std::time::Duration;
 
 /// What a measured answer is.
@@ -59,13 +60,20 @@ impl Judged {
         }
     }
 
-    /// The requirement that the answer breaks, if it breaks one.
+    /// The requirement that the answer breaks, if it breaks one: of several the one that its class is about.
     pub(super) fn broken(&self) -> Option<&Check> {
-        self.report
-            .as_ref()?
-            .found
+        let about = match self.class {
+            Some(ErrorClass::InBandError | ErrorClass::Reset) => Some(STREAM_8),
+            Some(_) | None => None,
+        };
+        let found = &self.report.as_ref()?.found;
+        let mut broken = found
             .iter()
-            .find(|check| check.verdict == Found::Violation)
+            .filter(|check| check.verdict == Found::Violation);
+        broken
+            .clone()
+            .find(|check| Some(check.requirement) == about)
+            .or_else(|| broken.next())
     }
 }
 
@@ -200,7 +208,7 @@ fn said(body: &[u8], order: &Order) -> Option<String> {
 /// Whether a head is one in which no rule finds anything.
 pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
     let headers = &answered.parts.headers;
-    let is = |name: &str, wanted: &[&str]| {
+    let is = |name: header::HeaderName, wanted: &[&str]| {
         let mut values = headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (Some(value), None) => wanted
@@ -209,23 +217,23 @@ pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
             _ => false,
         }
     };
-    let framed =
-        headers.contains_key("content-length") != headers.contains_key("transfer-encoding");
+    let framed = headers.contains_key(header::CONTENT_LENGTH)
+        != headers.contains_key(header::TRANSFER_ENCODING);
     answered.parts.status == 200
         && framed
-        && headers.get_all("content-length").iter().count() <= 1
-        && !headers.contains_key("content-encoding")
+        && headers.get_all(header::CONTENT_LENGTH).iter().count() <= 1
+        && !headers.contains_key(header::CONTENT_ENCODING)
         && match mode {
             Mode::Json => is(
-                "content-type",
+                header::CONTENT_TYPE,
                 &["application/json", "application/json; charset=utf-8"],
             ),
             Mode::Stream => {
                 is(
-                    "content-type",
+                    header::CONTENT_TYPE,
                     &["text/event-stream", "text/event-stream; charset=utf-8"],
                 ) && is(
-                    "cache-control",
+                    header::CACHE_CONTROL,
                     &[
                         "no-store",
                         "no-cache",
@@ -240,12 +248,12 @@ pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
 /// The exchange as the judge reads it.
 fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
     let mut headers = Headers::new();
-    for (name, value) in &order.headers {
+    for (name, value) in &order.address.headers {
         headers.push(name.as_str(), value.as_bytes());
     }
     let request = Request {
         method: "POST".to_owned(),
-        target: order.target.to_string(),
+        target: order.address.target.to_string(),
         headers,
         body: order.body.to_vec(),
         framing: BodyFraming::Length,

@@ -18,6 +18,7 @@ mod explain;
 mod https;
 mod interruption;
 mod legal;
+mod load_accuracy;
 mod load_live;
 mod load_mock;
 mod load_reports;
