@@ -104,16 +104,18 @@ mod tests {
         let text = template(
             &["A head.".to_owned()],
             &[
-                known("target.base_url", "https://a\"b.example"),
+                known("target.base_url", "https://ab.example"),
                 known("keys.valid", "${CLAWBITE_KEY}"),
                 known("bots.main", "bot_1"),
             ],
-        )
-        .replace("a\\\"b", "ab"); // it was escaped
+        );
         let env = |_: &str| Some("clawbite_sk_0000000000000000".to_owned());
         let profile = Profile::parse(&text, "profile.toml", &env).expect("it is a profile");
         assert_eq!(profile.target.base_url, "https://ab.example");
         assert_eq!(profile.bots.main.id, "bot_1");
+        // Quotes of a value are the value's own.
+        let odd = toml_text("a\"b'c");
+        assert_eq!(odd.parse::<toml::Value>().ok(), Some("a\"b'c".into()));
     }
 
     #[test]
