@@ -2,11 +2,12 @@
 
 use super::Failure;
 use super::complaint::Complaint;
-use super::outlet::{tell, unless_closed};
+use super::outlet::{self, tell, unless_closed};
 use super::reports;
-use crate::compare::{Limit, Saved, compare};
+use crate::compare::{Limit, Saved, SavedConform, compare};
 use crate::report::comparison::{exit_code, write_terminal};
-use crate::report::{Detail, Kind, Look};
+use crate::report::{Kind, load};
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let mut complaints = Vec::new();
+    let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let base = read(&args.base, &mut complaints);
     let new = read(&args.new, &mut complaints);
     let limits: Vec<Limit> = args
@@ -67,21 +69,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let Some(reports) = reports::open(&wanted, &mut complaints) else {
         return Err(complaints.into());
     };
-    let colour = people.colour(args.no_color);
-    let look = Look {
-        colour,
-        width: people.width(),
-        detail: match (args.quiet, args.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        },
-    };
+    let look = people.look(args.no_color, detail);
     let written = reports.write_comparison(&comparison, &mut io::stdout().lock());
     unless_closed(write_terminal(
         &comparison,
         look,
-        &mut people.writer(colour),
+        &mut people.writer(look.colour),
     ))?;
     let code = exit_code(&comparison);
     if let Err(unwritable) = written {
@@ -95,22 +88,33 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 
 fn read(path: &Path, complaints: &mut Vec<Complaint>) -> Option<Saved> {
     let name = path.display();
+    let mut told = |why: &dyn Display| {
+        let complaint = Complaint::new(format!("`{name}`: {why}"));
+        complaints.push(complaint.help(
+            "a report is written by `clawcheck conform` or `clawcheck load` with `--report json=PATH`",
+        ));
+    };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            complaints.push(Complaint::new(format!("`{name}` can't be read: {error}")));
+            told(&error);
             return None;
         }
     };
-    match Saved::read(&text) {
-        Ok(saved) => Some(saved),
-        Err((message, mend)) => {
-            let complaint = Complaint::new(format!("`{name}` is {message}"));
-            complaints.push(match mend {
-                Some(mend) => complaint.help(mend),
-                None => complaint,
-            });
-            None
-        }
+    // What it is stands in it; the reader of load reports has the words for what is neither.
+    let is_conform = serde_json::from_str(&text)
+        .is_ok_and(|value: serde_json::Value| value["command"] == "conform");
+    if is_conform {
+        return SavedConform::read(&text)
+            .map(|saved| Saved::Conform(Box::new(saved)))
+            .map_err(|why| told(&why))
+            .ok();
     }
+    load::read(&text)
+        .map(|read| Saved::Load {
+            version: read.version,
+            record: Box::new(read.record),
+        })
+        .map_err(|why| told(&why))
+        .ok()
 }

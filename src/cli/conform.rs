@@ -3,7 +3,7 @@
 use super::complaint::Complaint;
 use super::github::{Job, summarize};
 use super::known_failures::{self, KnownFailures};
-use super::outlet::{Stream, tell, unless_closed};
+use super::outlet::{self, Stream, tell, unless_closed};
 use super::quantity;
 use super::reports;
 use super::screen::Screen;
@@ -15,7 +15,7 @@ use crate::conform::{self, Exchanges, Options, Plan, Stop};
 use crate::mock::{Mock, MockConfig};
 use crate::profile::{Profile, nearest};
 use crate::record::{Ended, Event, Outcome, Record, Summary, TestResult};
-use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, github, write_terminal};
+use crate::report::{Demands, Detail, Kind, Reports, exit_code, github, write_terminal};
 use crate::time::Scale;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -150,9 +150,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         KnownFailures::default()
     });
     let options = options(args, &mut complaints);
-    if args.quiet && args.verbose {
-        complaints.push(Complaint::new("--quiet and --verbose do not go together"));
-    }
+    let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
     let wanted = if args.dry_run { Vec::new() } else { wanted };
     let reports = reports::open(&wanted, &mut complaints);
@@ -173,11 +171,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         expired: known.expired,
         reports,
         people: reports::people(&wanted),
-        detail: match (args.quiet, args.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        },
+        detail,
         no_color: args.no_color,
         dry_run: args.dry_run,
     })
@@ -445,15 +439,10 @@ fn finish(checked: Checked, job: Option<Job>, record: &Record) -> Result<u8, Fai
     let written = checked
         .reports
         .write(record, demands, &mut io::stdout().lock());
-    let colour = checked.people.colour(checked.no_color);
-    let look = Look {
-        colour,
-        width: checked.people.width(),
-        detail: checked.detail,
-    };
+    let look = checked.people.look(checked.no_color, checked.detail);
     let mut page = Vec::new();
     write_terminal(record, demands, look, &mut page)?;
-    let mut out = checked.people.writer(colour);
+    let mut out = checked.people.writer(look.colour);
     unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
     if let Some(job) = job {
         let annotations = github::annotations(record, demands);

@@ -4,7 +4,7 @@ use super::complaint::Complaint;
 use super::conform::inside;
 use super::github::{Job, summarize};
 use super::live::{self, View};
-use super::outlet::{Stream, tell};
+use super::outlet::{self, Stream, tell};
 use super::quantity;
 use super::reports;
 use super::signals::Signals;
@@ -17,7 +17,7 @@ use crate::mock::Mock;
 use crate::profile::{Profile, base_url};
 use crate::record::load::LoadRecord;
 use crate::report::load::{SampleFormat, Title, exit_code, github, write_terminal};
-use crate::report::{Detail, Kind, Look, Reports};
+use crate::report::{Detail, Kind, Reports};
 use crate::wire::Endpoint;
 use std::fs::File;
 use std::io::{self, Write};
@@ -154,9 +154,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
             "--shard I/N is one of N processes; --manifest k8s --shards N prints what starts them";
         complaints.push(Complaint::new("--shards goes with --manifest").help(help));
     }
-    if args.quiet && args.verbose {
-        complaints.push(Complaint::new("--quiet and --verbose do not go together"));
-    }
+    let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let wanted = reports::wanted(&args.report, Kind::LOAD, &mut complaints);
     let reports = reports::open(&wanted, &mut complaints);
     let samples = samples(args, &mut complaints);
@@ -172,11 +170,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         reports,
         samples,
         people: reports::people(&wanted),
-        detail: match (args.quiet, args.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        },
+        detail,
         no_color: args.no_color,
     })
 }
@@ -506,18 +500,13 @@ fn finish(
 ) -> Result<u8, Failure> {
     let code = exit_code(record);
     let written = checked.reports.write_load(record, stdout);
-    let colour = checked.people.colour(checked.no_color);
-    let look = Look {
-        colour,
-        width: checked.people.width(),
-        detail: checked.detail,
-    };
+    let look = checked.people.look(checked.no_color, checked.detail);
     let mut page = Vec::new();
     write_terminal(record, look, &mut page)?;
     let shown = match checked.people {
         Stream::Out => stdout.write_all(&page).and_then(|()| stdout.flush()),
         Stream::Err => {
-            let mut out = Stream::Err.writer(colour);
+            let mut out = Stream::Err.writer(look.colour);
             out.write_all(&page).and_then(|()| out.flush())
         }
     };

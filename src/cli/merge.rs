@@ -1,12 +1,12 @@
 //! `clawcheck merge`.
 
 use super::complaint::Complaint;
-use super::outlet::{Stream, tell, unless_closed};
+use super::outlet::{self, Stream, tell, unless_closed};
 use super::{Failure, reports};
 use crate::load::{ShardReport, merge};
 use crate::record::load::LoadRecord;
 use crate::report::load::{exit_code, read, write_terminal};
-use crate::report::{Detail, Kind, Look, Reports};
+use crate::report::{Kind, Look, Reports};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,9 +38,7 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let mut complaints = Vec::new();
-    if args.quiet && args.verbose {
-        complaints.push(Complaint::new("--quiet and --verbose do not go together"));
-    }
+    let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let mut shards = Vec::new();
     for path in &args.shards {
         match shard(path) {
@@ -65,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         return Err(complaints.into());
     };
     let people = reports::people(&wanted);
-    finish(args, people, reports, &record)
+    finish(people, people.look(args.no_color, detail), reports, &record)
 }
 
 fn shard(path: &Path) -> Result<ShardReport, Complaint> {
@@ -91,24 +89,14 @@ fn shard(path: &Path) -> Result<ShardReport, Complaint> {
 }
 
 fn finish(
-    args: &Args,
     people: Stream,
+    look: Look,
     reports: Reports,
     record: &LoadRecord,
 ) -> Result<u8, Failure> {
     let code = exit_code(record);
     let written = reports.write_load(record, &mut io::stdout());
-    let colour = people.colour(args.no_color);
-    let look = Look {
-        colour,
-        width: people.width(),
-        detail: match (args.quiet, args.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        },
-    };
-    let mut out = people.writer(colour);
+    let mut out = people.writer(look.colour);
     unless_closed(write_terminal(record, look, &mut out).and_then(|()| out.flush()))?;
     if let Err(unwritable) = written {
         for unwritable in &unwritable {

@@ -1,5 +1,7 @@
 //! The two streams that people read, and what is known of them.
 
+use super::complaint::Complaint;
+use crate::report::{Detail, Look};
 use anstream::{AutoStream, ColorChoice};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -40,6 +42,15 @@ impl Stream {
         columns.clamp(40, 120)
     }
 
+    /// How a page looks there.
+    pub(super) fn look(self, no_color: bool, detail: Detail) -> Look {
+        Look {
+            colour: self.colour(no_color),
+            width: self.width(),
+            detail,
+        }
+    }
+
     /// Where to write to it; old terminals get their colours in their own way.
     pub(super) fn writer(self, colour: bool) -> Box<dyn Write> {
         let choice = if colour {
@@ -51,6 +62,19 @@ impl Stream {
             Stream::Out => Box::new(AutoStream::new(io::stdout(), choice)),
             Stream::Err => Box::new(AutoStream::new(io::stderr(), choice)),
         }
+    }
+}
+
+/// What `--quiet` and `--verbose` ask for.
+pub(super) fn detail(quiet: bool, verbose: bool, complaints: &mut Vec<Complaint>) -> Detail {
+    match (quiet, verbose) {
+        (true, true) => {
+            complaints.push(Complaint::new("--quiet and --verbose do not go together"));
+            Detail::Normal
+        }
+        (true, false) => Detail::Quiet,
+        (false, true) => Detail::Verbose,
+        (false, false) => Detail::Normal,
     }
 }
 

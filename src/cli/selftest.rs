@@ -1,7 +1,7 @@
 //! `clawcheck selftest`.
 
 use super::complaint::Complaint;
-use super::outlet::{Stream, tell, unless_closed};
+use super::outlet::{self, Stream, tell, unless_closed};
 use super::reports;
 use super::screen::Screen;
 use super::signals::Signals;
@@ -10,7 +10,7 @@ use crate::case::Catalogue;
 use crate::conform::matches;
 use crate::profile::nearest;
 use crate::record::Record;
-use crate::report::{Demands, Detail, Kind, Look, Reports, exit_code, write_matrix};
+use crate::report::{Demands, Detail, Kind, Reports, exit_code, write_matrix};
 use crate::selftest::{self, Options, Trial};
 use std::io;
 use std::sync::Arc;
@@ -117,9 +117,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         seed: seed.unwrap_or(default.seed),
         ..default
     };
-    if args.quiet && args.verbose {
-        complaints.push(Complaint::new("--quiet and --verbose do not go together"));
-    }
+    let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let mut trials = selftest::trials(random.map_or(0, size), options.seed);
     for (flag, patterns) in [("--only", &args.only), ("--skip", &args.skip)] {
         check_patterns(&trials, flag, patterns, &mut complaints);
@@ -139,11 +137,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         options,
         reports,
         people: reports::people(&wanted),
-        detail: match (args.quiet, args.verbose) {
-            (true, _) => Detail::Quiet,
-            (false, true) => Detail::Verbose,
-            (false, false) => Detail::Normal,
-        },
+        detail,
         no_color: args.no_color,
         busy: args.busy,
     })
@@ -222,15 +216,10 @@ fn finish(checked: Checked, record: &Record) -> Result<u8, Failure> {
     let written = checked
         .reports
         .write(record, demands, &mut io::stdout().lock());
-    let colour = checked.people.colour(checked.no_color);
-    let look = Look {
-        colour,
-        width: checked.people.width(),
-        detail: checked.detail,
-    };
+    let look = checked.people.look(checked.no_color, checked.detail);
     let mut page = Vec::new();
     write_matrix(record, look, &mut page)?;
-    let mut out = checked.people.writer(colour);
+    let mut out = checked.people.writer(look.colour);
     unless_closed(out.write_all(&page).and_then(|()| out.flush()))?;
     if let Err(unwritable) = written {
         for unwritable in &unwritable {

@@ -4,21 +4,20 @@
 //! small differences of many samples are certain and of no interest, large ones of few samples are chance. The intervals
 //! of all figures hold together with 95 %, and they are widened by how much the samples of one moment resemble each other.
 
-use super::reading::{SavedDistribution, SavedLoad};
 use super::rule::{Direction, Limit, usual};
 use super::statistics::{Estimate, design_effect, difference, errors_for, mean_of};
-use crate::contract::{Level, RequirementId};
-use crate::load::{Figure, Metric, Scalar, Stat};
+use crate::contract::Level;
+use crate::load::{Figure, Metric, Scalar, Stat, differing, samples_of, value_of};
 use crate::record::Distribution;
 use crate::record::comparison::{
     BrokenRequirement, Difference, Differences, ErrorCounts, FigureRow,
 };
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::record::load::{EndedBy, LoadRecord};
+use std::collections::BTreeMap;
 
 pub(super) fn compare(
-    base: &SavedLoad,
-    new: &SavedLoad,
+    base: &LoadRecord,
+    new: &LoadRecord,
     limits: &[Limit],
     notes: &mut Vec<String>,
 ) -> Result<Differences, (String, String)> {
@@ -30,8 +29,8 @@ pub(super) fn compare(
     let judged: Vec<(Limit, Option<f64>, Option<f64>)> = limits
         .into_iter()
         .map(|limit| {
-            let of = |run: &Run<'_>| run.value(limit.figure);
-            let (base, new) = (of(&base_run), of(&new_run));
+            let of = |record| value_of(record, limit.figure);
+            let (base, new) = (of(base), of(new));
             (limit, base, new)
         })
         // What neither run has is of interest only to who asked for it.
@@ -46,12 +45,12 @@ pub(super) fn compare(
         rows,
         broken: broken(base, new),
         errors: error_counts(base, new),
-        succeeded: new.summary["succeeded"].as_u64().unwrap_or_default(),
+        succeeded: new.measured.counts.succeeded,
     })
 }
 
 /// Figures of other work say nothing about each other.
-fn alike(base: &SavedLoad, new: &SavedLoad) -> Result<(), (String, String)> {
+fn alike(base: &LoadRecord, new: &LoadRecord) -> Result<(), (String, String)> {
     let mend = "run the same scenario twice".to_owned();
     if base.scenario.sha256 != new.scenario.sha256 {
         let message = format!(
@@ -60,15 +59,12 @@ fn alike(base: &SavedLoad, new: &SavedLoad) -> Result<(), (String, String)> {
         );
         return Err((message, mend));
     }
-    let mut changed = Vec::new();
-    changed_keys(
-        "",
-        &base.scenario.resolved,
-        &new.scenario.resolved,
-        &mut changed,
-    );
-    // Another seed is another sample of the same work.
-    changed.retain(|key| key != "seed");
+    let changed: Vec<String> = differing(&base.scenario.resolved, &new.scenario.resolved)
+        .into_iter()
+        .map(|(key, ..)| key)
+        // Another seed is another sample of the same work.
+        .filter(|key| key != "seed")
+        .collect();
     if !changed.is_empty() {
         let message = format!(
             "the scenario ran with other settings: {} differ{}",
@@ -80,38 +76,17 @@ fn alike(base: &SavedLoad, new: &SavedLoad) -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// The keys, dotted, whose values differ.
-fn changed_keys(prefix: &str, base: &Value, new: &Value, changed: &mut Vec<String>) {
-    match (base, new) {
-        (Value::Object(base), Value::Object(new)) => {
-            let keys: BTreeSet<&String> = base.keys().chain(new.keys()).collect();
-            for key in keys {
-                let of = |object: &serde_json::Map<String, Value>| {
-                    object.get(key).cloned().unwrap_or(Value::Null)
-                };
-                let path = if prefix.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{prefix}.{key}")
-                };
-                changed_keys(&path, &of(base), &of(new), changed);
-            }
-        }
-        (base, new) if base == new => {}
-        _ => changed.push(prefix.to_owned()),
-    }
-}
-
-fn remarks(base: &SavedLoad, new: &SavedLoad, notes: &mut Vec<String>) {
+fn remarks(base: &LoadRecord, new: &LoadRecord, notes: &mut Vec<String>) {
     for (name, run) in [("base", base), ("new", new)] {
-        if run.ended_by != "completed" {
-            notes.push(format!("the {name} run did not complete: {}", run.ended_by));
+        if run.ended_by != EndedBy::Completed {
+            let how = run.ended_by.as_str();
+            notes.push(format!("the {name} run did not complete: {how}"));
         }
         if !run.host.complete {
             notes.push(format!("the {name} report lacks a shard"));
         }
-        for doubt in &run.validity.doubts {
-            notes.push(format!("the {name} run has a doubt: {}", doubt.reason));
+        for doubt in &run.validity.reasons {
+            notes.push(format!("the {name} run has a doubt: {}", doubt.name));
         }
     }
     if base.scenario.seed != new.scenario.seed {
@@ -120,7 +95,7 @@ fn remarks(base: &SavedLoad, new: &SavedLoad, notes: &mut Vec<String>) {
             base.scenario.seed, new.scenario.seed
         ));
     }
-    let machine = |run: &SavedLoad| format!("{} × {}", run.host.cpus, run.host.cpu_model);
+    let machine = |run: &LoadRecord| format!("{} × {}", run.host.cpus, run.host.cpu_model);
     if machine(base) != machine(new) {
         notes.push(format!(
             "the generators differ: {} and {}",
@@ -135,9 +110,7 @@ fn remarks(base: &SavedLoad, new: &SavedLoad, notes: &mut Vec<String>) {
 
 /// A run, to look figures up.
 struct Run<'r> {
-    saved: &'r SavedLoad,
-    /// Its distributions by name.
-    distributions: BTreeMap<&'static str, Distribution>,
+    record: &'r LoadRecord,
     /// How much samples of one moment resemble each other.
     design: f64,
     /// Successes a second, by window.
@@ -145,124 +118,37 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn of(saved: &'r SavedLoad) -> Run<'r> {
-        let distributions: BTreeMap<&'static str, Distribution> = Metric::ALL
-            .iter()
-            .filter_map(|metric| {
-                let name = metric.name();
-                let samples = match metric {
-                    Metric::RetryAfter => saved.retry_after_s.samples(),
-                    Metric::ScheduleLag => saved.validity.schedule_lag_ms.samples(),
-                    Metric::RuntimeLag => saved.validity.runtime_lag_ms.samples(),
-                    Metric::SelfError => saved.validity.self_error_ms.samples(),
-                    _ => SavedDistribution::deserialize_from(&saved.metrics[name]),
-                };
-                Some((name, samples.ok()?))
-            })
+    fn of(record: &'r LoadRecord) -> Run<'r> {
+        let series = &record.series;
+        let width = series.window.as_secs_f64();
+        let rates = windows(record)
+            .filter_map(|index| Some(*series.succeeded.get(index)? as f64 / width))
             .collect();
-        let mut run = Run {
-            saved,
-            distributions,
-            design: 1.0,
-            rates: Vec::new(),
-        };
-        run.design = run.resemblance();
-        run.rates = run.rates();
-        run
-    }
-
-    /// The whole windows of the series that lie within the measured time.
-    fn windows(&self) -> impl Iterator<Item = usize> {
-        let series = &self.saved.series;
-        let from = self.saved.windows.warm_up_s;
-        let to = from + self.saved.windows.measured_s;
-        let width = series.window_s;
-        let within = move |begin: &f64| *begin >= from - 1e-9 && begin + width <= to + 1e-9;
-        let begins = series.t_s.iter().enumerate();
-        begins.filter_map(move |(index, begin)| within(begin).then_some(index))
-    }
-
-    fn resemblance(&self) -> f64 {
-        let Some(ttft) = self.distributions.get(Metric::TimeToFirstToken.name()) else {
-            return 1.0;
-        };
-        let (Some(median), Some((low, high))) = (ttft.quantile(0.5), ttft.interval_of(0.5, 1.0))
-        else {
-            return 1.0;
-        };
-        let series = &self.saved.series;
-        let windows: Vec<(f64, u64)> = self
-            .windows()
-            .filter_map(|index| {
-                let median = (*series.ttft_p50_ms.get(index)?)?;
-                Some((median, *series.succeeded.get(index)?))
-            })
-            .collect();
-        design_effect(&windows, median, (high - low) / 2.0)
-    }
-
-    fn rates(&self) -> Vec<f64> {
-        let series = &self.saved.series;
-        self.windows()
-            .filter_map(|index| Some(*series.succeeded.get(index)? as f64 / series.window_s))
-            .collect()
-    }
-
-    /// What the report says of a figure.
-    fn value(&self, figure: Figure) -> Option<f64> {
-        match figure {
-            Figure::Metric(metric, stat) => self.stat(metric, stat),
-            Figure::Scalar(scalar) => self.scalar(scalar),
+        Run {
+            record,
+            design: resemblance(record).unwrap_or(1.0),
+            rates,
         }
     }
 
-    fn stat(&self, metric: Metric, stat: Stat) -> Option<f64> {
-        let distribution = self.distributions.get(metric.name())?;
-        match stat {
-            Stat::Count => Some(distribution.count() as f64),
-            Stat::Mean => distribution.mean(),
-            Stat::Stddev => distribution.stddev(),
-            Stat::Min => distribution.min(),
-            Stat::Max => distribution.max(),
-            Stat::P50 | Stat::P75 | Stat::P90 | Stat::P95 | Stat::P99 | Stat::P99_9 => {
-                distribution.quantile(stat.quantile()?)
-            }
-        }
-    }
-
-    fn scalar(&self, scalar: Scalar) -> Option<f64> {
-        let validity = &self.saved.validity;
-        match scalar {
-            Scalar::CoalescedChunks => return validity.coalesced_chunk_ratio,
-            Scalar::ClientCpu => return validity.client_cpu_ratio,
-            Scalar::ClientMemory => return Some(validity.client_rss_max_bytes as f64),
-            _ => {}
-        }
-        // A dot in a name is a level of the report.
-        let of = |value: &Value| {
-            let levels = scalar.name().split('.');
-            levels
-                .fold(value.clone(), |value, level| value[level].clone())
-                .as_f64()
-        };
-        of(&self.saved.summary).or_else(|| of(&self.saved.metrics))
-    }
-
-    fn summary(&self, name: &str) -> f64 {
-        self.saved.summary[name].as_f64().unwrap_or_default()
+    fn samples(&self, metric: Metric) -> Option<&'r Distribution> {
+        samples_of(self.record, metric)
     }
 
     /// The figure with its interval; none where chance can't be told.
     fn estimate(&self, figure: Figure, errors: f64) -> Option<Estimate> {
-        let value = self.value(figure)?;
+        let value = value_of(self.record, figure)?;
+        let counts = &self.record.measured.counts;
+        let share =
+            |part: u64, of: u64| Estimate::share(part as f64, of as f64, errors, self.design);
         match figure {
             Figure::Metric(metric, Stat::Mean) => {
-                let distribution = self.distributions.get(metric.name())?;
+                let distribution = self.samples(metric)?;
                 let error = distribution.stddev()? / (distribution.count() as f64).sqrt();
                 Some(Estimate::around(value, errors * error * self.design.sqrt()))
             }
             Figure::Metric(metric, stat) => {
-                let distribution = self.distributions.get(metric.name())?;
+                let distribution = self.samples(metric)?;
                 let wide = errors * self.design.sqrt();
                 let (low, high) = distribution.interval_of(stat.quantile()?, wide)?;
                 Some(Estimate {
@@ -272,12 +158,11 @@ impl<'r> Run<'r> {
                 })
             }
             Figure::Scalar(Scalar::ErrorRatio) => {
-                let (failed, well) = (self.summary("errors"), self.summary("succeeded"));
-                Estimate::share(failed, failed + well, errors, self.design)
+                let (failed, well) = (counts.errors, counts.succeeded);
+                share(failed, failed + well)
             }
             Figure::Scalar(Scalar::GoodRequestFraction) => {
-                let of = self.summary("sent") + self.summary("dropped");
-                Estimate::share(self.summary("good"), of, errors, self.design)
+                share(counts.good, counts.sent + counts.dropped)
             }
             Figure::Scalar(
                 Scalar::AchievedRate
@@ -300,39 +185,51 @@ impl<'r> Run<'r> {
         let Figure::Metric(metric, stat) = figure else {
             return None;
         };
-        let spoilt = self.saved.validity.doubts.iter().find(|doubt| {
-            doubt.reason != "too_few_samples"
-                && doubt.reason != "not_steady"
-                && (doubt.spoils.is_empty() || doubt.spoils.iter().any(|m| m == metric.name()))
+        let spoilt = self.record.validity.reasons.iter().find(|doubt| {
+            // What is steady and how many samples there are is looked at here, figure by figure.
+            !["too_few_samples", "not_steady"].contains(&doubt.name)
+                && (doubt.spoils.is_empty() || doubt.spoils.contains(&metric.name()))
         });
         if let Some(doubt) = spoilt {
-            return Some(format!("the generator was the limit ({})", doubt.reason));
+            return Some(format!("the generator was the limit ({})", doubt.name));
         }
-        // As many as it takes for a threshold.
-        let needed = match stat {
-            Stat::P50 | Stat::P75 | Stat::Mean => 10,
-            Stat::P90 | Stat::P95 => 40,
-            Stat::P99 => 100,
-            Stat::P99_9 => 1000,
-            Stat::Count | Stat::Stddev | Stat::Min | Stat::Max => 1,
-        };
-        let count = self.distributions.get(metric.name())?.count();
-        (count < needed).then(|| format!("too few samples: {count} of {needed}"))
+        let least = stat.least_samples()?;
+        let count = self.samples(metric)?.count();
+        (count < least).then(|| format!("too few samples: {count} of {least}"))
     }
 
     /// The program's own error in a time, in ms.
     fn own_error(&self) -> f64 {
-        let own = self.distributions.get(Metric::SelfError.name());
+        let own = self.samples(Metric::SelfError);
         own.and_then(|own| own.quantile(0.99)).unwrap_or_default()
     }
 }
 
-impl SavedDistribution {
-    fn deserialize_from(value: &Value) -> Result<Distribution, String> {
-        let saved: SavedDistribution =
-            serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
-        saved.samples()
-    }
+/// The whole windows of the series that lie within the measured time.
+fn windows(record: &LoadRecord) -> impl Iterator<Item = usize> {
+    /// Windows begin at whole seconds, but for the arithmetic.
+    const HAIR: f64 = 1e-9;
+    let from = record.windows.warm_up.as_secs_f64();
+    let to = from + record.windows.measured.as_secs_f64();
+    let width = record.series.window.as_secs_f64();
+    let within = move |begin: f64| begin >= from - HAIR && begin + width <= to + HAIR;
+    let begins = record.series.t_s.iter().enumerate();
+    begins.filter_map(move |(index, begin)| within(*begin).then_some(index))
+}
+
+/// How much samples of one moment resemble each other, by the first tokens' medians; none where there are no streams.
+fn resemblance(record: &LoadRecord) -> Option<f64> {
+    let ttft = samples_of(record, Metric::TimeToFirstToken)?;
+    let median = ttft.quantile(0.5)?;
+    let (low, high) = ttft.interval_of(0.5, 1.0)?;
+    let series = &record.series;
+    let windows: Vec<(f64, u64)> = windows(record)
+        .filter_map(|index| {
+            let median = (*series.ttft_p50_ms.get(index)?)?;
+            Some((median, *series.succeeded.get(index)?))
+        })
+        .collect();
+    Some(design_effect(&windows, median, (high - low) / 2.0))
 }
 
 fn row(
@@ -422,41 +319,31 @@ fn verdict(
 }
 
 /// MUSTs that are broken in the new run and were kept, or not looked at, in the base.
-fn broken(base: &SavedLoad, new: &SavedLoad) -> Vec<BrokenRequirement> {
-    let was_broken = |name: &str| {
-        let mut checks = base.checks.iter();
-        checks.any(|check| check.requirement == name && check.failed > 0)
-    };
+fn broken(base: &LoadRecord, new: &LoadRecord) -> Vec<BrokenRequirement> {
+    let was_broken = |id| base.checks.get(id).is_some_and(|looks| looks.failed > 0);
     new.checks
         .iter()
-        .filter(|check| check.failed > 0 && !was_broken(&check.requirement))
-        .filter_map(|check| {
-            let requirement = RequirementId::parse(&check.requirement).ok()?;
-            (requirement.level() == Level::Must).then_some(BrokenRequirement {
-                requirement,
-                failed: check.failed,
-                checked: check.checked,
-            })
+        .filter(|(id, looks)| looks.failed > 0 && !was_broken(id) && id.level() == Level::Must)
+        .map(|(id, looks)| BrokenRequirement {
+            requirement: *id,
+            failed: looks.failed,
+            checked: looks.checked,
         })
         .collect()
 }
 
-fn error_counts(base: &SavedLoad, new: &SavedLoad) -> Vec<ErrorCounts> {
-    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+fn error_counts(base: &LoadRecord, new: &LoadRecord) -> Vec<ErrorCounts> {
+    let mut counts: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     for error in &base.errors {
-        counts.entry(&error.class).or_default().0 += error.count;
+        counts.entry(error.class.as_str()).or_default().0 += error.count;
     }
     for error in &new.errors {
-        counts.entry(&error.class).or_default().1 += error.count;
+        counts.entry(error.class.as_str()).or_default().1 += error.count;
     }
     counts
         .into_iter()
         .filter(|(_, (base, new))| base != new)
-        .map(|(class, (base, new))| ErrorCounts {
-            class: class.to_owned(),
-            base,
-            new,
-        })
+        .map(|(class, (base, new))| ErrorCounts { class, base, new })
         .collect()
 }
 
@@ -484,15 +371,5 @@ mod tests {
             let found = verdict(effect, interval, tolerance, direction);
             assert_eq!(found, expected, "{effect} {interval:?}");
         }
-    }
-
-    #[test]
-    fn what_differs_in_a_scenario_is_named() {
-        let base = serde_json::json!({"load": {"model": "open", "stage": [1]}, "seed": 1});
-        let new =
-            serde_json::json!({"load": {"model": "open", "stage": [2]}, "seed": 2, "more": 1});
-        let mut changed = Vec::new();
-        changed_keys("", &base, &new, &mut changed);
-        assert_eq!(changed, ["load.stage", "more", "seed"]);
     }
 }

@@ -10,10 +10,40 @@ mod reading;
 mod rule;
 mod statistics;
 
-pub use reading::{Saved, SavedConform, SavedLoad};
+pub use reading::SavedConform;
 pub use rule::{Direction, Limit, Size};
 
 use crate::record::comparison::{Comparison, Side, What};
+use crate::record::load::LoadRecord;
+
+/// A report that was saved.
+#[derive(Debug)]
+pub enum Saved {
+    /// Of `conform`.
+    Conform(Box<SavedConform>),
+    /// Of `load`.
+    Load {
+        /// The version of clawcheck that wrote it.
+        version: String,
+        /// What it tells.
+        record: Box<LoadRecord>,
+    },
+}
+
+impl Saved {
+    fn side(&self, file: &str) -> Side {
+        let (target, version, started_at) = match self {
+            Saved::Conform(saved) => (&saved.target, &saved.version, saved.started_at),
+            Saved::Load { version, record } => (&record.target, version, record.started_at),
+        };
+        Side {
+            file: file.to_owned(),
+            target: target.clone(),
+            version: version.clone(),
+            started_at,
+        }
+    }
+}
 
 /// Compares two reports of one kind. `names` are those of their files; `limits` are for load reports, and where there are
 /// none, the usual ones hold.
@@ -26,18 +56,6 @@ pub fn compare(
     new: &Saved,
     limits: &[Limit],
 ) -> Result<Comparison, (String, String)> {
-    let side = |file: &str, saved: &Saved| {
-        let (target, version, started_at) = match saved {
-            Saved::Conform(saved) => (&saved.target, &saved.version, &saved.started_at),
-            Saved::Load(saved) => (&saved.target, &saved.version, &saved.started_at),
-        };
-        Side {
-            file: file.to_owned(),
-            target: target.clone(),
-            version: version.clone(),
-            started_at: started_at.clone(),
-        }
-    };
     let mut notes = Vec::new();
     let what = match (base, new) {
         (Saved::Conform(_), Saved::Conform(_)) if !limits.is_empty() => {
@@ -47,15 +65,15 @@ pub fn compare(
         (Saved::Conform(base), Saved::Conform(new)) => {
             What::Conform(conform::compare(base, new, &mut notes))
         }
-        (Saved::Load(base), Saved::Load(new)) => {
+        (Saved::Load { record: base, .. }, Saved::Load { record: new, .. }) => {
             What::Load(load::compare(base, new, limits, &mut notes)?)
         }
-        (Saved::Conform(_), Saved::Load(_)) | (Saved::Load(_), Saved::Conform(_)) => {
+        (Saved::Conform(_), Saved::Load { .. }) | (Saved::Load { .. }, Saved::Conform(_)) => {
             let message = "one report is of `conform` and the other of `load`".to_owned();
             return Err((message, "compare two of one kind".to_owned()));
         }
     };
-    let (base, new) = (side(names.0, base), side(names.1, new));
+    let (base, new) = (base.side(names.0), new.side(names.1));
     if base.target != new.target {
         notes.insert(
             0,

@@ -196,6 +196,17 @@ impl Stat {
         Self::ALL.iter().copied().find(|stat| stat.name() == name)
     }
 
+    /// How many samples it takes to be trusted; none where any will do.
+    pub const fn least_samples(self) -> Option<u64> {
+        match self {
+            Stat::P50 => Some(10),
+            Stat::P90 | Stat::P95 => Some(40),
+            Stat::P99 => Some(100),
+            Stat::P99_9 => Some(1000),
+            Stat::Count | Stat::Mean | Stat::Stddev | Stat::Min | Stat::P75 | Stat::Max => None,
+        }
+    }
+
     /// Which quantile it is, where it is one.
     pub const fn quantile(self) -> Option<f64> {
         match self {

@@ -1,5 +1,6 @@
 //! Shards of one run as one: their counts and histograms are added exactly, and thresholds are judged again on the sum.
 
+use super::differing::differing;
 use super::rule::Rule;
 use super::scenario::{Ci, OnSaturation, Thresholds};
 use super::thresholds::Judged;
@@ -227,8 +228,12 @@ fn alike(one: &ShardReport, other: &ShardReport) -> Result<(), Unmergeable> {
             .or_else(|| text("version of clawcheck", &one.version, &other.version))
             .or_else(|| text("number of shards", &a.host.shard.1, &b.host.shard.1))
             .or_else(|| {
-                let (key, a, b) = differing(&s.resolved, &t.resolved, "")?;
-                Some(("scenario with its flags", format!("{key} = {a}"), b))
+                let (key, a, b) = differing(&s.resolved, &t.resolved).into_iter().next()?;
+                Some((
+                    "scenario with its flags",
+                    format!("{key} = {a}"),
+                    b.to_string(),
+                ))
             })
             .or_else(|| {
                 let (a, b) = (a.started_at, b.started_at);
@@ -257,28 +262,6 @@ fn alike(one: &ShardReport, other: &ShardReport) -> Result<(), Unmergeable> {
         });
     }
     Ok(())
-}
-
-/// The first value that is not the same: its key and both.
-fn differing(
-    one: &serde_json::Value,
-    other: &serde_json::Value,
-    at: &str,
-) -> Option<(String, String, String)> {
-    if let (Some(a), Some(b)) = (one.as_object(), other.as_object()) {
-        let mut keys = a.keys().chain(b.keys());
-        return keys.find_map(|key| {
-            let path = if at.is_empty() {
-                key.clone()
-            } else {
-                format!("{at}.{key}")
-            };
-            let null = serde_json::Value::Null;
-            let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
-            differing(a, b, &path)
-        });
-    }
-    (one != other).then(|| (at.to_owned(), one.to_string(), other.to_string()))
 }
 
 fn join(whole: &mut LoadRecord, other: &LoadRecord) {

@@ -7,6 +7,7 @@ mod alarm;
 mod arrivals;
 mod calibration;
 mod clock;
+mod differing;
 mod doubt;
 mod draw;
 mod early;
@@ -45,6 +46,7 @@ mod verdict;
 
 pub use self::goose::keep_ctrl_c;
 pub use crate::record::Snapshot;
+pub use differing::differing;
 pub use figure::{Figure, Kept, Metric, Scalar, Stat, Takes};
 pub use inside::{mock_config, mock_config_at};
 pub use merge::{ShardReport, Unmergeable, merge};
@@ -53,6 +55,7 @@ pub use rule::{Op, Rule};
 pub use run::{Driver, Options, SetupError, run, stage_names};
 pub use samples::{Sampled, Samples};
 pub use scenario::*;
+pub use thresholds::{samples_of, value_of};
 
 /// Reads a stream as a run does, `piece` bytes at a time: how many events it has, how many of them have content, and
 /// whether the judge has to see any of it. What a run costs an event is in here; the benches measure it.

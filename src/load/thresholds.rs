@@ -47,6 +47,17 @@ impl Judged {
     }
 }
 
+/// What a report says of a figure, over the measured window; none without samples.
+pub fn value_of(record: &LoadRecord, figure: Figure) -> Option<f64> {
+    let value = Evidence::of(record, &record.measured).value(figure, None);
+    value.map(|(value, _)| value)
+}
+
+/// The samples of a metric, over the measured window.
+pub fn samples_of(record: &LoadRecord, metric: Metric) -> Option<&Distribution> {
+    Evidence::of(record, &record.measured).distribution(metric, &record.measured)
+}
+
 impl<'r> Evidence<'r> {
     /// Of a whole record, on a part of it.
     pub(super) fn of(record: &'r LoadRecord, whole: &'r Part) -> Evidence<'r> {

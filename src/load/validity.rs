@@ -84,12 +84,8 @@ pub(super) fn too_few(rules: &[Rule], record: &LoadRecord) -> Vec<Doubt> {
         let Figure::Metric(metric, stat) = rule.figure else {
             continue;
         };
-        let least = match stat {
-            Stat::P50 => 10,
-            Stat::P90 | Stat::P95 => 40,
-            Stat::P99 => 100,
-            Stat::P99_9 => 1000,
-            Stat::Count | Stat::Mean | Stat::Stddev | Stat::Min | Stat::P75 | Stat::Max => continue,
+        let Some(least) = stat.least_samples() else {
+            continue;
         };
         let part = match &rule.request {
             None => Some(&record.measured),

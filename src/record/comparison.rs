@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::contract::RequirementId;
+use std::time::SystemTime;
 
 /// Two reports, laid side by side.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub struct Side {
     pub target: String,
     /// The version of clawcheck that tested it.
     pub version: String,
-    /// When, as in the report.
-    pub started_at: String,
+    /// When.
+    pub started_at: SystemTime,
 }
 
 /// What was compared.
@@ -249,7 +250,7 @@ pub struct BrokenRequirement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorCounts {
     /// The class.
-    pub class: String,
+    pub class: &'static str,
     /// Then.
     pub base: u64,
     /// Now.

@@ -7,6 +7,7 @@
 
 use super::text::is_unsafe;
 use crate::record::{Answered, Content, Entry, Field};
+use crate::report::text::timestamp;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -232,10 +233,4 @@ fn query(url: &str) -> Vec<Value> {
 
 fn ms(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn timestamp(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time)
-        .map(|time| format!("{time:.3}"))
-        .unwrap_or_default()
 }

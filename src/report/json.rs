@@ -4,6 +4,7 @@ use super::exit::known_failure;
 use super::text::{block, line};
 use crate::judge::{Check, Verdict};
 use crate::record::{Ended, Evidence, Record, Summary, TestResult};
+use crate::report::text::timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -113,7 +114,7 @@ fn report(record: &Record) -> Report<'_> {
         command: record.command,
         schema: format!("{}/1", record.command),
         target: line(&record.target),
-        started_at: timestamp(record),
+        started_at: timestamp(record.started_at),
         duration_s: rounded(record.duration, 1.0, 3),
         ended: end(&record.ended),
         summary: counts(&record.summary),
@@ -225,13 +226,6 @@ fn safe(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     map.iter()
         .map(|(key, value)| (line(key), line(value)))
         .collect()
-}
-
-/// The start of a run by RFC 3339, to the millisecond.
-pub(super) fn timestamp(record: &Record) -> String {
-    jiff::Timestamp::try_from(record.started_at)
-        .map(|start| format!("{start:.3}"))
-        .unwrap_or_default()
 }
 
 fn rounded(span: Duration, unit: f64, decimals: i32) -> f64 {

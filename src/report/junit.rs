@@ -5,10 +5,10 @@
 //! makes it count; an advisory is a success with a note, unless `--strict` makes it count.
 
 use super::exit::{Demands, Verdict, known_failure};
-use super::json::timestamp;
 use super::text::{block, line, quotation};
 use crate::contract::Level;
 use crate::record::{Ended, Outcome, Record, TestResult};
+use crate::report::text::timestamp;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub(super) fn write(record: &Record, demands: Demands, out: &mut dyn Write) -> i
     for (name, value) in [
         ("tool", format!("clawcheck {}", env!("CARGO_PKG_VERSION"))),
         ("target", line(&record.target)),
-        ("started_at", timestamp(record)),
+        ("started_at", timestamp(record.started_at)),
         ("requests", record.summary.requests.to_string()),
         ("completions", record.summary.completions.to_string()),
         ("must_untested", record.summary.must_untested.to_string()),

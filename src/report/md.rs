@@ -2,10 +2,10 @@
 
 use super::excerpt::excerpt;
 use super::exit::{Demands, Verdict, known_failure};
-use super::json::timestamp;
 use super::markdown::{cell, code, code_block, prose, table};
 use super::text::{count, line, quotation};
 use crate::record::{Ended, Outcome, Record, TestResult};
+use crate::report::text::timestamp;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -289,7 +289,7 @@ impl Page {
             "clawcheck {} {}, started at {}",
             env!("CARGO_PKG_VERSION"),
             line(record.command),
-            timestamp(record)
+            timestamp(record.started_at)
         );
         self.text
     }

@@ -4,11 +4,11 @@
 //! in the API reference that the report carries with it.
 
 use super::exit::{Demands, Verdict, known_failure};
-use super::json::timestamp;
 use super::standing::place;
 use super::text::{block, line, quotation};
 use crate::contract::{DOCUMENT, Level, REQUIREMENTS, Requirement};
 use crate::record::{Ended, Outcome, Record, TestResult};
+use crate::report::text::timestamp;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -201,12 +201,11 @@ fn invocation(record: &Record, demands: Demands) -> Value {
     for note in &record.notes {
         tell("note", line(note));
     }
-    let ended = jiff::Timestamp::try_from(record.started_at + record.duration);
     json!({
         // Whether the tool did its work, not whether the target does.
         "executionSuccessful": matches!(record.ended, Ended::Completed | Ended::FailFast | Ended::Pointless(_)),
-        "startTimeUtc": timestamp(record),
-        "endTimeUtc": ended.map(|end| format!("{end:.3}")).unwrap_or_default(),
+        "startTimeUtc": timestamp(record.started_at),
+        "endTimeUtc": timestamp(record.started_at + record.duration),
         "exitCode": verdict.code(),
         "exitCodeDescription": verdict.says(),
         "toolExecutionNotifications": told,

@@ -2,6 +2,7 @@
 
 use crate::contract::ErrorCode;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 use unicode_width::UnicodeWidthStr;
 
 /// One line of text: control characters, line ends and tabs too, and those that change the direction of text are
@@ -91,6 +92,13 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
     }
+}
+
+/// An instant as reports write it: RFC 3339 in UTC, to the millisecond.
+pub(crate) fn timestamp(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at)
+        .map(|at| format!("{at:.3}"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! Help, and what is said of a wrong command line.
 
-use crate::support::{Run, assert_approved};
+use crate::support::{COMMANDS, Run, assert_approved};
 use std::fmt::Write as _;
+use std::iter;
 use std::process::Stdio;
 
 #[test]
 fn every_command_has_its_help() {
-    for command in [
-        "", "conform", "load", "mock", "selftest", "compare", "list", "explain",
-    ] {
+    for command in iter::once("").chain(COMMANDS) {
         let args = [command, "--help"]
             .into_iter()
             .filter(|arg| !arg.is_empty());

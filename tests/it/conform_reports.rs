@@ -1,9 +1,9 @@
 //! The formats of `conform` that people and other programs open: the page, Markdown, HAR, SARIF, and what a GitHub job
 //! is told. Whole, valid by others' schemas, and safe whatever a server says.
 
-use crate::load_reports::{open_tags, tags};
 use crate::reports::formatted;
 use crate::support::bent::{self, Bent, is_plain};
+use crate::support::page::{assert_no_forgery, assert_whole_and_alone, tags};
 use crate::support::record::{empty, every_outcome};
 use crate::support::{Output, Run, assert_approved, assert_no_key};
 use clawcheck::contract::{DOCUMENT, REQUIREMENTS};
@@ -38,85 +38,6 @@ fn without_its_own(page: &str) -> String {
     let to = from + text[from..].find('\'').expect("it ends");
     text.replace_range(from..to, "[hash]");
     text
-}
-
-fn assert_whole_and_alone(page: &str) {
-    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-    for tag in [
-        "html",
-        "head",
-        "body",
-        "style",
-        "script",
-        "header",
-        "nav",
-        "div",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "details",
-        "summary",
-        "pre",
-        "p",
-        "b",
-        "a",
-        "span",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "button",
-        "dl",
-        "dt",
-        "dd",
-        "ul",
-        "li",
-        "blockquote",
-        "mark",
-        "select",
-        "option",
-        "label",
-        "title",
-        "footer",
-    ] {
-        let closed = page.matches(&format!("</{tag}>")).count();
-        assert_eq!(open_tags(page, tag), closed, "<{tag}>");
-    }
-    for tag in tags(page) {
-        // A link within the page fetches nothing.
-        let others = tag.replace("href=\"#", "");
-        for fetches in ["src=", "href=", "url(", "http-equiv=\"refresh"] {
-            assert!(!others.contains(fetches), "{tag}");
-        }
-        // No text became an attribute that runs.
-        let outside_of_values: String = tag.split('"').step_by(2).collect();
-        assert!(!outside_of_values.contains(" on"), "{tag}");
-    }
-    assert_eq!(open_tags(page, "script"), 1);
-    assert!(page.contains("default-src 'none'"));
-    assert!(!page.contains("script-src 'unsafe-inline'"));
-    let ids: Vec<&str> = page
-        .split(" id=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
-    let unique: BTreeSet<&str> = ids.iter().copied().collect();
-    assert_eq!(ids.len(), unique.len(), "an id stands twice");
-    for target in page.split("href=\"#").skip(1) {
-        let target = target.split('"').next().unwrap_or_default();
-        assert!(unique.contains(target), "nothing is at #{target}");
-    }
-    assert_no_forgery(page);
-}
-
-/// Nothing that could forge what a terminal or an editor shows.
-fn assert_no_forgery(text: &str) {
-    for c in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{2066}'] {
-        assert!(!text.contains(c), "{c:?} got through");
-    }
 }
 
 #[test]

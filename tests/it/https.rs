@@ -130,11 +130,7 @@ fn the_suite_over_https_against_a_mock_that_makes_its_own_certificate() {
     }
     assert!(skipped.iter().any(|result| result["id"] == "wire.pieces"));
     assert!(two["summary"]["must_untested"].as_u64() > Some(0));
-    let line = output
-        .stdout
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = output.unwrapped();
     assert!(
         line.contains("WIRE-4: the target is tested over HTTP/2 only"),
         "{line}"

@@ -64,6 +64,9 @@ type Log = Arc<Mutex<Vec<(usize, Instant, Instant)>>>;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_server_stands_still_latencies_run_from_the_due_instant() {
     const RATE: usize = 100;
+    // It stands still for as long as it takes these many requests to come: a second.
+    const FREEZES: usize = 40;
+    const THAWS: usize = FREEZES + RATE;
     let log = Log::default();
     let (frozen, thawed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let writing = Arc::clone(&log);
@@ -83,11 +86,13 @@ async fn while_a_server_stands_still_latencies_run_from_the_due_instant() {
                 };
                 let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
                 let number: usize = digits.parse().expect("the prompt has a number");
-                if number == 40 {
-                    frozen.store(true, Ordering::SeqCst);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    frozen.store(false, Ordering::SeqCst);
-                    thawed.notify_waiters();
+                match number {
+                    FREEZES => frozen.store(true, Ordering::SeqCst),
+                    THAWS => {
+                        frozen.store(false, Ordering::SeqCst);
+                        thawed.notify_waiters();
+                    }
+                    _ => {}
                 }
                 loop {
                     let waiting = thawed.notified();

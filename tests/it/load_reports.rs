@@ -3,6 +3,7 @@
 use crate::support::load_record::{
     HOSTILE, all, failing, good, interrupted, invalid, nothing, searched, times,
 };
+use crate::support::page::{assert_whole_and_alone, open_tags};
 use crate::support::{assert_approved, assert_approved_but, assert_no_key};
 use clawcheck::contract;
 use clawcheck::record::load::{Doubt, EndedBy, LoadRecord, Looks, ThresholdOutcome};
@@ -364,86 +365,13 @@ fn written_fields(root: &Value, placed: Placed<'_>, value: &Value, found: &mut B
 
 // --- the page for a browser
 
-pub(crate) fn open_tags(page: &str, name: &str) -> usize {
-    page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count()
-}
-
 #[test]
 fn the_page_is_whole_and_fetches_nothing() {
     for (name, record) in all() {
         let page = formatted(Kind::Html, &record);
         assert!(page.len() < 2 << 20, "{name}: {} bytes", page.len());
-        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-        for tag in [
-            "html",
-            "head",
-            "body",
-            "style",
-            "script",
-            "header",
-            "div",
-            "table",
-            "thead",
-            "tbody",
-            "tr",
-            "th",
-            "td",
-            "svg",
-            "figure",
-            "figcaption",
-            "details",
-            "summary",
-            "pre",
-            "p",
-            "b",
-            "span",
-            "h2",
-            "button",
-        ] {
-            let closed = page.matches(&format!("</{tag}>")).count();
-            assert_eq!(open_tags(&page, tag), closed, "{name}: <{tag}>");
-        }
-        for tag in tags(&page) {
-            // A link within the page fetches nothing.
-            let tag = tag.replace("href=\"#errors\"", "");
-            for fetches in ["src=", "href=", "url(", "http-equiv=\"refresh"] {
-                assert!(!tag.contains(fetches), "{name}: {tag}");
-            }
-            // No text became an attribute that runs.
-            let outside_of_values: String = tag.split('"').step_by(2).collect();
-            assert!(!outside_of_values.contains(" on"), "{name}: {tag}");
-        }
-        for (start, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
-            let own = page
-                .split(start)
-                .nth(1)
-                .and_then(|rest| rest.split(end).next());
-            let own = own.expect("the page has its own");
-            for fetches in ["url(", "@import", "http:", "https:", "fetch(", "XMLHttp"] {
-                assert!(!own.contains(fetches), "{start}: {fetches}");
-            }
-        }
-        assert!(page.contains("default-src 'none'"));
+        assert_whole_and_alone(&page);
     }
-}
-
-/// Everything between `<` and `>`, but for what stands in the style and the script.
-pub(crate) fn tags(page: &str) -> Vec<&str> {
-    let mut tags = Vec::new();
-    let mut rest = page;
-    while let Some(start) = rest.find('<') {
-        let end = start + rest[start..].find('>').expect("a tag ends");
-        let tag = &rest[start..end];
-        tags.push(tag);
-        rest = &rest[end..];
-        for own in ["style", "script"] {
-            if tag == format!("<{own}") {
-                let closed = rest.find(&format!("</{own}>")).expect("it ends");
-                rest = &rest[closed..];
-            }
-        }
-    }
-    tags
 }
 
 fn escaped(text: &str) -> String {

@@ -297,11 +297,7 @@ async fn an_api_that_is_down_behind_it_is_told_as_the_gateway_s_word() {
     mock.stop().await;
     let output = conform(&text, &nginx.pem, &[]).output();
     assert_eq!(output.code, Some(1), "{}", output.text());
-    let line = output
-        .stdout
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = output.unwrapped();
     assert!(
         line.contains("502, text/html, from a gateway (Server: nginx"),
         "{line}"

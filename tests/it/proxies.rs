@@ -156,11 +156,7 @@ async fn a_proxy_that_is_spoken_to_by_tls() {
         .env("https_proxy", &url)
         .output();
     assert_eq!(output.code, Some(3), "{}", output.text());
-    let line = output
-        .stdout
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = output.unwrapped();
     let expected =
         format!("the proxy {url} (https_proxy): the TLS handshake failed: nobody trusted here");
     assert!(line.contains(&expected), "{line}");

@@ -5,7 +5,7 @@
 //! the name of a sample.
 
 use crate::support::markdown::{blocks, flags, links, marked, read, root, sample};
-use crate::support::{Run, finish};
+use crate::support::{COMMANDS, Run, finish};
 use clawcheck::profile::Profile;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -179,9 +179,7 @@ fn every_flag_that_it_names_is_there() {
     let mut known: BTreeSet<String> = ["--release", "--locked", "--path", "--help"]
         .map(str::to_owned)
         .into();
-    for command in [
-        "conform", "load", "mock", "selftest", "compare", "list", "explain",
-    ] {
+    for command in COMMANDS {
         known.extend(flags(&Run::new([command, "--help"]).output().stdout));
     }
     let unknown: Vec<String> = flags(&read("README.md"))

@@ -4,7 +4,7 @@ use super::exit::exit_code;
 use crate::record::comparison::{
     Change, ChangedResult, Changes, Comparison, Differences, FigureRow, Side, What,
 };
-use crate::report::text::{block, line};
+use crate::report::text::{block, line, timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ fn side(side: &Side) -> Value {
         "file": line(&side.file),
         "target": line(&side.target),
         "version": line(&side.version),
-        "started_at": line(&side.started_at),
+        "started_at": timestamp(side.started_at),
     })
 }
 
@@ -119,7 +119,7 @@ fn load(differences: &Differences) -> Value {
             .errors
             .iter()
             .map(|error| {
-                json!({ "class": line(&error.class), "base": error.base, "new": error.new })
+                json!({ "class": error.class, "base": error.base, "new": error.new })
             })
             .collect::<Vec<_>>(),
     })

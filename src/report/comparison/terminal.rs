@@ -6,7 +6,7 @@ use crate::record::comparison::{
 };
 use crate::report::load::words;
 use crate::report::terminal::{BAD, DOUBT, Detail, FAINT, GOOD, Look, STRONG, paint};
-use crate::report::text::{block, count, line, quotation, width, wrap};
+use crate::report::text::{block, count, line, quotation, timestamp, width, wrap};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -62,7 +62,7 @@ impl Page<'_> {
             "{}: {}, {}, clawcheck {}",
             line(&side.file),
             line(&side.target),
-            line(&side.started_at),
+            timestamp(side.started_at),
             line(&side.version)
         );
         self.text(&format!("{name:INDENT$}"), STRONG, &text)
@@ -207,7 +207,7 @@ impl Page<'_> {
         for error in &differences.errors {
             let text = format!(
                 "{}: {} → {}",
-                line(&error.class),
+                error.class,
                 words::number(error.base),
                 words::number(error.new)
             );

@@ -7,11 +7,11 @@ mod card;
 mod reference;
 
 use super::exit::{Demands, Verdict, known_failure};
-use super::json::timestamp;
 use super::page::{Frame, Html, Piece};
 use super::standing::{Clause, clauses};
 use super::text::count;
 use crate::record::{Ended, Outcome, Record, TestResult};
+use crate::report::text::timestamp;
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("style.css");
@@ -63,7 +63,7 @@ fn head(record: &Record, verdict: Verdict, page: &mut Html) {
         &[
             &what,
             &record.target,
-            &timestamp(record),
+            &timestamp(record.started_at),
             &format!("{:.1}", record.duration.as_secs_f64()),
         ],
     );
@@ -352,7 +352,7 @@ fn run(record: &Record, page: &mut Html) {
         Ended::Untestable(_) => "the target could not be tested",
         Ended::Pointless(_) => "the finding above stands for everything else",
     };
-    let started = timestamp(record);
+    let started = timestamp(record.started_at);
     let took = format!("{:.1} s", record.duration.as_secs_f64());
     let facts: [(&str, &str); 5] = [
         ("target", &record.target),

@@ -7,6 +7,7 @@ use crate::record::load::{
     ThresholdRow, Validity,
 };
 use crate::record::{Distribution, Evidence, heat_floor_ms};
+use crate::report::text::timestamp;
 use crate::report::text::{block, is_unsafe, line};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct Report {
@@ -703,13 +704,6 @@ fn search(search: &Search) -> SearchRow {
         limited_by: search.limited_by,
         probes: search.probes.iter().map(probe).collect(),
     }
-}
-
-/// The start of a run by RFC 3339, to the millisecond.
-pub(super) fn timestamp(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at)
-        .map(|start| format!("{start:.3}"))
-        .unwrap_or_default()
 }
 
 /// A ratio or a rate; JSON has no word for what is no number.

@@ -2,9 +2,9 @@
 //! validity of the measurement. What fails the run is a failure or an error here, and nothing else is.
 
 use super::exit::{Verdict, broken_musts};
-use super::json::timestamp;
 use super::words;
 use crate::record::load::{ErrorRow, LoadRecord, ThresholdOutcome, ThresholdRow};
+use crate::report::text::timestamp;
 use crate::report::text::{block, line};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write as _;

@@ -1,11 +1,11 @@
 //! The report to paste into an issue, in GitHub's Markdown.
 
 use super::exit::{Verdict, broken_musts};
-use super::json::timestamp;
 use super::words;
 use crate::record::Distribution;
 use crate::record::load::{ErrorRow, LoadRecord, Part, ThresholdOutcome};
 use crate::report::markdown::{cell, code, code_block, prose, table};
+use crate::report::text::timestamp;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 

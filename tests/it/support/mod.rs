@@ -4,6 +4,7 @@
 pub(crate) mod bent;
 pub(crate) mod load_record;
 pub(crate) mod markdown;
+pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod server;
 
@@ -13,6 +14,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// Every command of the program.
+pub(crate) const COMMANDS: [&str; 13] = [
+    "conform",
+    "load",
+    "merge",
+    "compare",
+    "mock",
+    "selftest",
+    "list",
+    "explain",
+    "init",
+    "check",
+    "schema",
+    "completions",
+    "man",
+];
 
 /// A run of the program, in a folder of its own.
 pub(crate) struct Run {
@@ -165,6 +183,12 @@ pub(crate) fn finish(mut child: Child) -> Output {
 }
 
 impl Output {
+    /// Standard output as one line, wherever it was wrapped.
+    pub(crate) fn unwrapped(&self) -> String {
+        let words: Vec<&str> = self.stdout.split_whitespace().collect();
+        words.join(" ")
+    }
+
     /// Everything, for a snapshot.
     pub(crate) fn text(&self) -> String {
         let mut text = format!(

@@ -4,11 +4,11 @@
 mod charts;
 
 use super::exit::{Verdict, broken_musts};
-use super::json::timestamp;
 use super::words;
 use crate::record::Distribution;
 use crate::record::load::{ErrorRow, LoadRecord, Part, ThresholdOutcome};
 use crate::report::page::{Frame, cut, escaped, lines, text};
+use crate::report::text::timestamp;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
