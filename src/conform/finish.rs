@@ -100,7 +100,10 @@ pub(super) fn untested(
                 }
                 Ended::Completed => reason_unobservable(id).map_or_else(
                     || match covered_by.get(&id) {
-                        Some(_) => "not selected".to_owned(),
+                        // A case of another requirement would have looked at it; what kept that from running did it.
+                        Some(cases) => {
+                            kept_back(cases, results).unwrap_or_else(|| "not selected".to_owned())
+                        }
                         None => "no case".to_owned(),
                     },
                     str::to_owned,
@@ -109,6 +112,17 @@ pub(super) fn untested(
             (id, why)
         })
         .collect()
+}
+
+/// Why one of these cases came to no verdict, in whichever mode.
+fn kept_back(cases: &[&str], results: &[TestResult]) -> Option<String> {
+    let case = |id: &str| id.strip_suffix(".stream").unwrap_or(id).to_owned();
+    results
+        .iter()
+        .filter(|result| matches!(result.outcome, Outcome::Skip | Outcome::Inconclusive))
+        .filter(|result| cases.contains(&case(&result.id).as_str()))
+        .map(|result| result.message.clone())
+        .find(|message| !message.is_empty())
 }
 
 fn covers(catalogue: &Catalogue) -> BTreeMap<RequirementId, Vec<&str>> {

@@ -196,6 +196,12 @@ async fn a_url_a_key_and_a_bot_are_enough() {
         assert_eq!(report["summary"]["failed"], 0);
         let untested = report["summary"]["must_untested"].as_u64();
         assert!(untested > Some(0), "{report}");
+        // Nothing was deselected: each says what it lacks, LIMIT-5 too, which only cases of other requirements look at.
+        let rows = report["untested"].as_array().expect("they are listed");
+        assert!(rows.iter().any(|row| row["requirement"] == "LIMIT-5"));
+        for row in rows {
+            assert_ne!(row["why"], "not selected", "{row}");
+        }
         let reproduce = report["results"]
             .as_array()
             .and_then(|results| results.iter().find(|result| result["id"] == "route.good"))
