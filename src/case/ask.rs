@@ -139,6 +139,23 @@ impl Ask {
         ask.key(Key::named(key))
     }
 
+    /// The preflight that a browser sends before the documented call from a page (CORS-1): no key is in it.
+    pub fn preflight(profile: &Profile, mode: Mode) -> Ask {
+        let mut ask = Ask::plain(profile, mode).authorization(None, None);
+        ask.request.method = "OPTIONS".to_owned();
+        ask.request.body = Vec::new();
+        ask.request.framing = BodyFraming::None;
+        ask.request.headers.remove("Content-Type");
+        ask.documented = false;
+        ask.header("Access-Control-Request-Method", "POST")
+            .header(
+                "Access-Control-Request-Headers",
+                "authorization,content-type",
+            )
+            .header("Sec-Fetch-Mode", "cors")
+            .from_origin(&profile.target.origin)
+    }
+
     /// With that key.
     #[must_use]
     pub fn key(self, key: Key) -> Ask {

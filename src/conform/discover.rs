@@ -2,12 +2,13 @@
 //! model.
 
 use super::run::reach;
-use crate::contract::{ErrorCode, chat_path};
-use crate::judge::Answer;
+use crate::case::Ask;
+use crate::contract::ErrorCode;
+use crate::judge::{Answer, Mode};
 use crate::profile::Profile;
 use crate::secret::Scrubber;
 use crate::time::Deadline;
-use crate::wire::{BodyFraming, End, Exchange, Headers, Pieces, Request, Transport};
+use crate::wire::{End, Exchange, Transport};
 use std::time::Duration;
 
 /// What was found out.
@@ -56,9 +57,12 @@ pub async fn discover(profile: &Profile) -> Result<Discovered, NotFoundOut> {
     let (transport, _, http) = reach(profile)
         .await
         .map_err(|error| fail(error.to_string()))?;
-    let refused = ask(&transport, profile, wrong_body(profile)).await?;
+    // Its body is refused before a model is called (BODY-1).
+    let wrong_body = Ask::with_body(profile, Mode::Json, br#"{"messages":[]}"#.to_vec());
+    let preflight = Ask::preflight(profile, Mode::Json);
+    let refused = ask(&transport, profile, wrong_body).await?;
     let access = access(&refused, &profile.scrubber());
-    let preflight = ask(&transport, profile, preflight(profile)).await?;
+    let preflight = ask(&transport, profile, preflight).await?;
     Ok(Discovered {
         http,
         access,
@@ -69,15 +73,9 @@ pub async fn discover(profile: &Profile) -> Result<Discovered, NotFoundOut> {
 /// Long enough for a deployment that has to wake up; nothing in here waits for a model.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn ask(
-    transport: &Transport,
-    profile: &Profile,
-    request: Request,
-) -> Result<Exchange, NotFoundOut> {
+async fn ask(transport: &Transport, profile: &Profile, ask: Ask) -> Result<Exchange, NotFoundOut> {
     let deadline = Deadline::after(PATIENCE.min(profile.target.timeout()));
-    let exchange = transport
-        .exchange(request, Pieces::default(), deadline)
-        .await;
+    let exchange = transport.exchange(ask.request, ask.pieces, deadline).await;
     match (&exchange.end, exchange.status()) {
         (End::Unreachable(why), _) => Err(NotFoundOut(why.to_string())),
         (_, None) => Err(NotFoundOut(format!(
@@ -86,59 +84,6 @@ async fn ask(
             PATIENCE.as_secs()
         ))),
         (_, Some(_)) => Ok(exchange),
-    }
-}
-
-fn path(profile: &Profile) -> String {
-    format!(
-        "{}{}",
-        profile.target.base_path(),
-        chat_path(&profile.bots.main.id)
-    )
-}
-
-/// The request whose body is refused before a model is called (BODY-1).
-fn wrong_body(profile: &Profile) -> Request {
-    let mut headers = Headers::new();
-    for (name, value) in &profile.headers {
-        headers.push(name.clone(), value.clone());
-    }
-    let key = profile
-        .bots
-        .main
-        .key
-        .as_ref()
-        .unwrap_or(&profile.keys.valid);
-    headers.push("Accept", "*/*");
-    headers.push("Content-Type", "application/json");
-    headers.push("Authorization", format!("Bearer {}", key.key.expose()));
-    Request {
-        method: "POST".to_owned(),
-        target: path(profile),
-        headers,
-        body: br#"{"messages":[]}"#.to_vec(),
-        framing: BodyFraming::Length,
-    }
-}
-
-fn preflight(profile: &Profile) -> Request {
-    let mut headers = Headers::new();
-    for (name, value) in &profile.headers {
-        headers.push(name.clone(), value.clone());
-    }
-    headers.push("Accept", "*/*");
-    headers.push("Origin", profile.target.origin.clone());
-    headers.push("Access-Control-Request-Method", "POST");
-    headers.push(
-        "Access-Control-Request-Headers",
-        "authorization,content-type",
-    );
-    Request {
-        method: "OPTIONS".to_owned(),
-        target: path(profile),
-        headers,
-        body: Vec::new(),
-        framing: BodyFraming::None,
     }
 }
 

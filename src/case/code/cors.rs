@@ -6,36 +6,10 @@ use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
 use crate::contract::{CORS_1, CORS_2, CORS_3, CORS_4};
 use crate::judge::rules::cors;
 use crate::judge::{Check, Mode};
-use crate::wire::{BodyFraming, Headers};
 
 /// The preflight that browsers send before the documented call: without a key, names in lower case.
 pub(super) fn preflight(bench: &Bench<'_>) -> Ask {
-    let origin = bench.profile.target.origin.clone();
-    let mut ask = bench.plain().authorization(None, None);
-    ask.request.method = "OPTIONS".to_owned();
-    ask.request.body = Vec::new();
-    ask.request.framing = BodyFraming::None;
-    ask.documented = false;
-    let mut headers = Headers::new();
-    for (name, value) in &bench.profile.headers {
-        headers.push(name.clone(), value.as_bytes());
-    }
-    headers.push("Accept", "*/*");
-    headers.push("Access-Control-Request-Method", "POST");
-    headers.push(
-        "Access-Control-Request-Headers",
-        "authorization,content-type",
-    );
-    headers.push("Origin", origin.as_bytes());
-    headers.push(
-        "User-Agent",
-        concat!("clawcheck/", env!("CARGO_PKG_VERSION")),
-    );
-    headers.push("Sec-Fetch-Mode", "cors");
-    headers.push("Accept-Encoding", "identity");
-    ask.request.headers = headers;
-    ask.origin = Some(origin);
-    ask
+    Ask::preflight(bench.profile, bench.mode)
 }
 
 /// CORS-1: a preflight is answered.
