@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use super::pacer::{Pacer, Pass};
 use super::{Exchanges, Options, Stop};
 use crate::case::{Ask, Courier, Delivery, Inconclusive, Opened};
-use crate::contract::{DONE, ErrorCode};
+use crate::contract::{DONE, ErrorCode, is_transient};
 use crate::judge::rules::limit;
 use crate::judge::rules::stream::{END_AFTER_DONE, NEVER_ENDS};
 use crate::judge::{Answer, Mode, json};
@@ -25,8 +25,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// Tries of a request whose answer was a 5xx that nobody provoked.
 const TRIES_5XX: u32 = 5;
-/// Tries of a request whose connection ended before an answer began.
-const TRIES_DROPPED: u32 = 4;
+/// Tries of a request whose connection ended before an answer began: a server that drops one connection in fifteen must not
+/// drop all of them by chance.
+const TRIES_DROPPED: u32 = 7;
 /// Tries of a request that got 429, before the run looks whether it is meant.
 const TRIES_429: u32 = 3;
 /// The same, where the limit is one of places: those come back by themselves.
@@ -392,7 +393,7 @@ impl<'a> Carrier<'a> {
         let Some(status) = exchange.status() else {
             return Ok(Weighed::Settled);
         };
-        if delivery.ask.provokes.contains(&status) || !matches!(status, 429 | 500 | 503 | 504) {
+        if delivery.ask.provokes.contains(&status) || !is_transient(status) {
             self.pacer.passed();
             return Ok(Weighed::Settled);
         }

@@ -3,7 +3,7 @@
 
 use super::carrier::Carrier;
 use crate::case::{Ask, Courier as _, Delivery};
-use crate::contract::{BODY_8, ROUTE_1, RequirementId};
+use crate::contract::{BODY_8, ROUTE_1, RequirementId, is_transient};
 use crate::judge::rules::shape;
 use crate::judge::{Answer, Check, Expectation, Legal, Mode};
 use crate::wire::End;
@@ -118,7 +118,7 @@ fn explained(answer: &Answer<'_>, status: u16) -> Option<String> {
         404 => {
             "the target does not know bots.main: are base_url and the id right, and may keys.valid use it?"
         }
-        429 | 500 | 503 | 504 => {
+        status if is_transient(status) => {
             "plain valid requests are refused, again and again: is the deployment up?"
         }
         _ => return None,

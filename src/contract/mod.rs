@@ -58,6 +58,11 @@ pub mod size {
     pub const READABLE_REFUSAL: usize = 256 * 1024;
 }
 
+/// Whether an answer of that status may meet any request, whatever it asks: a limit (LIMIT-4) or a fault (FAULT-1, FAULT-3).
+pub const fn is_transient(status: u16) -> bool {
+    matches!(status, 429 | 500 | 503 | 504)
+}
+
 /// The upstream time-out of 504 `timeout`, in seconds of the deployment's clock (FAULT-2).
 pub mod timeout {
     /// What the documentation says: "about 130 seconds".

@@ -359,6 +359,8 @@ struct Filled {
     refused: Vec<Delivery>,
     /// Other transients: no verdict rests on them.
     other: Vec<Delivery>,
+    /// A stream that ran ended before it was looked at again.
+    ended_early: bool,
 }
 
 /// Opens so many long streams at once.
@@ -366,6 +368,7 @@ async fn fill(bench: &Bench<'_>, count: usize) -> Result<Filled, Inconclusive> {
     let ask = long(bench)?;
     let opened = join_all((0..count).map(|_| bench.courier.open(ask.clone()))).await;
     let mut filled = Filled {
+        ended_early: false,
         running: Vec::new(),
         refused: Vec::new(),
         other: Vec::new(),
@@ -458,7 +461,28 @@ async fn places(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     if filled.refused.is_empty() {
         return Ok(verdict.observing("limit.places", format!("more than {places}")));
     }
-    let (refilled, after) = refill(bench, places, ended).await?;
+    let (mut refilled, mut after) = refill(bench, places, ended).await?;
+    for _ in 0..2 {
+        if refilled.running.len() >= places || !refilled.ended_early {
+            break;
+        }
+        // Where streams end by themselves while places come back late, asking takes each place as it comes, and never all
+        // at once. Left alone for as long as a place may take, they are all there.
+        join_all(
+            refilled
+                .running
+                .into_iter()
+                .map(|opened| bench.courier.finish(opened, within)),
+        )
+        .await;
+        bench.courier.pause(FREE_WITHIN).await;
+        let ended_early = true;
+        refilled = Filled {
+            ended_early,
+            ..fill(bench, places).await?
+        };
+        after = ended.elapsed();
+    }
     verdict.join(freed(places, &refilled, after));
     let refilled_all = refilled.running.len() >= places;
     for opened in refilled.running {
@@ -496,7 +520,7 @@ async fn refill(
 ) -> Result<(Filled, Duration), Inconclusive> {
     let deadline = Deadline::after(FREE_WITHIN);
     let mut filled = fill(bench, places).await?;
-    filled.running = still_open(bench, filled.running).await;
+    filled.look(bench).await;
     let mut pause = Duration::from_millis(50);
     while filled.running.len() < places && !deadline.passed() {
         bench.courier.pause(pause.min(deadline.left())).await;
@@ -505,30 +529,33 @@ async fn refill(
         filled.running.extend(more.running);
         filled.refused.extend(more.refused);
         filled.other.extend(more.other);
-        filled.running = still_open(bench, filled.running).await;
+        filled.look(bench).await;
     }
     Ok((filled, ended.elapsed()))
 }
 
-/// Streams that have ended meanwhile hold no place any more.
-async fn still_open(bench: &Bench<'_>, running: Vec<Opened>) -> Vec<Opened> {
-    let mut still = Vec::new();
-    for mut opened in running {
-        // Only what has been read is known: a flight that nobody reads does not see its end.
-        opened
-            .flight
-            .read_until(
-                |progress| progress.ended,
-                Deadline::after(Duration::from_millis(2)),
-            )
-            .await;
-        if opened.flight.progress().ended {
-            let _ = bench.courier.abandon(opened);
-        } else {
-            still.push(opened);
+impl Filled {
+    /// Streams that have ended meanwhile hold no place any more.
+    async fn look(&mut self, bench: &Bench<'_>) {
+        let mut still = Vec::new();
+        for mut opened in self.running.drain(..) {
+            // Only what has been read is known: a flight that nobody reads does not see its end.
+            opened
+                .flight
+                .read_until(
+                    |progress| progress.ended,
+                    Deadline::after(Duration::from_millis(2)),
+                )
+                .await;
+            if opened.flight.progress().ended {
+                self.ended_early = true;
+                let _ = bench.courier.abandon(opened);
+            } else {
+                still.push(opened);
+            }
         }
+        self.running = still;
     }
-    still
 }
 
 fn freed(places: usize, refilled: &Filled, after: Duration) -> Verdict {

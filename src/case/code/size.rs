@@ -4,7 +4,7 @@ use super::cost;
 use crate::case::data::pad;
 use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict};
-use crate::contract::{ErrorCode, SIZE_1, SIZE_2, SIZE_3, SIZE_4, size};
+use crate::contract::{ErrorCode, SIZE_1, SIZE_2, SIZE_3, SIZE_4, is_transient, size};
 use crate::judge::{Check, Expectation, Legal, Mode};
 use crate::wire::{BodyFraming, End, Pieces, Protocol};
 use std::time::Duration;
@@ -244,7 +244,7 @@ async fn in_step_after_this(bench: &Bench<'_>, ask: Ask) -> Result<Verdict, Inco
     // A connection that is closed before the next answer begins was allowed to be (RFC 9112 §9.5).
     if next.exchange.broke_before_first_byte()
         || answer.status() == fresh.status()
-        || matches!(answer.status(), Some(429 | 500 | 503))
+        || answer.status().is_some_and(is_transient)
     {
         return Ok(Verdict::default());
     }

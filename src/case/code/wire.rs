@@ -6,7 +6,7 @@ use crate::case::header::CodeCase;
 use crate::case::{Ask, Bench, Delivery, Inconclusive, Verdict, made_up_bot, made_up_key};
 use crate::contract::{
     AUTH_1, AUTH_3, AUTH_7, BODY_1, BODY_7, BODY_10, CORS_1, ROUTE_1, ROUTE_2, RequirementId,
-    SIZE_1, WIRE_2, WIRE_3, WIRE_4, size,
+    SIZE_1, WIRE_2, WIRE_3, WIRE_4, is_transient, size,
 };
 use crate::judge::{Check, Expectation, Legal, Mode};
 use crate::profile::Fixture;
@@ -152,7 +152,7 @@ async fn in_step(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let answer = delivery.answer();
         kept += usize::from(!fresh);
         let status = answer.status();
-        let transient = matches!(status, Some(429 | 500 | 503 | 504));
+        let transient = status.is_some_and(is_transient);
         // A server may close an idle connection at any time (RFC 9112 §9.5): that race is nobody's fault.
         let raced = delivery.exchange.broke_before_first_byte();
         let as_expected = status.is_some_and(|status| step.legal.contains(&status));
@@ -256,7 +256,7 @@ async fn pipelined(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         let answer = delivery.answer();
         let expected = format!("{legal}, or a closed connection");
         let check = match answer.status() {
-            Some(status) if status == legal || matches!(status, 429 | 500 | 503 | 504) => {
+            Some(status) if status == legal || is_transient(status) => {
                 Check::pass(WIRE_2, "pipelined answer", expected, status.to_string())
             }
             None if delivery.exchange.broke_before_first_byte() => break,
