@@ -14,6 +14,7 @@ pub mod cli;
 pub mod compare;
 pub mod conform;
 pub mod contract;
+pub mod drift;
 pub mod judge;
 pub mod load;
 pub mod mock;

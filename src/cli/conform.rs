@@ -8,6 +8,7 @@ use super::quantity;
 use super::reports;
 use super::screen::Screen;
 use super::signals::Signals;
+use super::snapshots::Snapshots;
 use super::subject::{self, Subject};
 use super::{Failure, env, runtime};
 use crate::case::Catalogue;
@@ -48,6 +49,12 @@ pub(super) struct Args {
     /// Forgive the failures that this file names, each with a reason and perhaps a last day.
     #[arg(long, value_name = "FILE", help_heading = "Verdict")]
     expect_failures: Option<PathBuf>,
+    /// Compare each case's answer with an approved one in this folder (insta's format); another one is advice: "drift".
+    #[arg(long, value_name = "DIR", help_heading = "Verdict")]
+    snapshots: Option<PathBuf>,
+    /// Approve the answers of this run: write them to the folder of --snapshots.
+    #[arg(long, requires = "snapshots", help_heading = "Verdict")]
+    accept: bool,
     /// End the run at the first failure.
     #[arg(long, help_heading = "Verdict")]
     fail_fast: bool,
@@ -118,6 +125,7 @@ struct Checked {
     options: Options,
     demands: Demands,
     expired: Vec<String>,
+    snapshots: Option<Snapshots>,
     reports: Reports,
     /// Where the summary goes: standard error where a report has standard output.
     people: Stream,
@@ -153,6 +161,8 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
     let wanted = if args.dry_run { Vec::new() } else { wanted };
+    let folder = args.snapshots.as_ref().filter(|_| !args.dry_run);
+    let snapshots = folder.and_then(|folder| Snapshots::open(folder, args.accept, &mut complaints));
     let reports = reports::open(&wanted, &mut complaints);
     let (Some(subject), Some(reports), true) = (subject, reports, complaints.is_empty()) else {
         return Err(complaints);
@@ -169,6 +179,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
             require_all: args.require_all,
         },
         expired: known.expired,
+        snapshots,
         reports,
         people: reports::people(&wanted),
         detail,
@@ -256,6 +267,7 @@ fn options(args: &Args, complaints: &mut Vec<Complaint>) -> Options {
         fail_fast: args.fail_fast,
         expected_failures: Vec::new(),
         exchanges: Exchanges::default(),
+        shapes: args.snapshots.is_some(),
         stop: Stop::default(),
     }
 }
@@ -286,7 +298,18 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     };
     record.notes.append(&mut checked.expired);
     drop(mock);
-    finish(checked, job, &record)
+    let settled = checked
+        .snapshots
+        .take()
+        .map_or(Ok(()), |snapshots| snapshots.settle(&mut record));
+    let code = finish(checked, job, &record)?;
+    match settled {
+        Ok(()) => Ok(code),
+        Err(unwritable) => {
+            tell(&format!("error: {unwritable}"));
+            Ok(code.max(1))
+        }
+    }
 }
 
 /// The profile to test, and the mock where it is the one inside.

@@ -24,6 +24,7 @@ mod schema;
 mod screen;
 mod selftest;
 mod signals;
+mod snapshots;
 mod subject;
 
 use clap::{Parser, Subcommand};
@@ -146,9 +147,14 @@ fn misparsed(error: &clap::Error) -> u8 {
     } else {
         text.to_string()
     };
-    // Nobody is left to be told that the help can't be written.
-    let _ = write!(stream.writer(colour), "{}", complaint::hide_keys(&text));
-    if error.use_stderr() { 2 } else { 0 }
+    let mut out = stream.writer(colour);
+    let written = write!(out, "{}", complaint::hide_keys(&text)).and_then(|()| out.flush());
+    match written {
+        Ok(()) if !error.use_stderr() => 0,
+        Err(unwritten) if !error.use_stderr() => failed(unwritten.into()),
+        // Where standard error is closed, the exit code has to do.
+        Ok(()) | Err(_) => 2,
+    }
 }
 
 fn failed(failure: Failure) -> u8 {

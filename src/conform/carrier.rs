@@ -56,6 +56,7 @@ pub(super) struct Carrier<'a> {
     stop: Stop,
     max_wait: Duration,
     exchanges: Exchanges,
+    pub(super) shapes: bool,
     /// An instant, and what the clock on the wall said then.
     began: (Instant, SystemTime),
     /// A stream was seen that never ends: the others are not waited for so long.
@@ -89,6 +90,7 @@ impl<'a> Carrier<'a> {
             stop: options.stop.clone(),
             max_wait: options.max_wait,
             exchanges: options.exchanges,
+            shapes: options.shapes,
             began: (Instant::now(), SystemTime::now()),
             never_ends: AtomicBool::new(false),
             never_whole: AtomicBool::new(false),

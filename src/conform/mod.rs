@@ -39,6 +39,9 @@ pub struct Options {
     pub expected_failures: Vec<ExpectedFailure>,
     /// Whether each exchange is told of as it ends.
     pub exchanges: Exchanges,
+    /// Whether the evidence of each result has its answer's shape
+    /// ([`Evidence::normal`](crate::record::Evidence::normal)).
+    pub shapes: bool,
     /// How the run is told to end.
     pub stop: Stop,
 }
@@ -65,6 +68,7 @@ impl Default for Options {
             fail_fast: false,
             expected_failures: Vec::new(),
             exchanges: Exchanges::default(),
+            shapes: false,
             stop: Stop::default(),
         }
     }

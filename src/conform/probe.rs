@@ -64,6 +64,13 @@ pub(super) async fn probe(carrier: &Carrier<'_>) -> Probed {
             delivery: Box::new(delivery),
         };
     }
+    // No sentence says how long an answer may be.
+    if answer.exchange().end == End::TooLarge {
+        return Probed::Untestable {
+            says: format!("plain valid requests get {}", answer.summary()),
+            delivery: Some(Box::new(delivery)),
+        };
+    }
     // A 200 that is no JSON at all, or is never whole: REPLY-1 or WIRE-1 tell of it, once.
     let readable = answer.json().is_ok();
     if !readable && !nearly_json(&answer) {

@@ -548,10 +548,14 @@ fn results(
                     scrubber.scrub_text(&reproduce(profile, &delivery.ask))
                 }),
                 caught_by: None,
-                evidence: verdict
-                    .shown
-                    .as_ref()
-                    .map(|delivery| Evidence::new(&delivery.exchange, &checks, &scrubber)),
+                evidence: verdict.shown.as_ref().map(|delivery| {
+                    let exchange = &delivery.exchange;
+                    let evidence = Evidence::new(exchange, &checks, &scrubber);
+                    match carrier.shapes && mine {
+                        true => evidence.with_normal(exchange, &scrubber),
+                        false => evidence,
+                    }
+                }),
                 checks,
             }
         })

@@ -4,12 +4,11 @@
 //! late request delays none after it, and its lateness is in its response time.
 
 use super::engine::Engine;
-use super::lane::Lane;
+use super::lane::{Lane, Way};
 use super::mix::Asker;
 use super::random::Random;
 use super::scenario::{Process, Trace};
 use super::timeline::Timeline;
-use crate::wire::Dialer;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,7 +47,7 @@ pub(super) fn replayed(trace: &Trace, after: f64) -> Schedule {
 /// What the keeper of the time needs.
 pub(super) struct Arrivals {
     pub(super) engine: Arc<Engine>,
-    pub(super) dialer: Dialer,
+    pub(super) way: Way,
     pub(super) seed: u64,
     pub(super) most_in_flight: u64,
     pub(super) fresh: bool,
@@ -87,7 +86,7 @@ pub(super) fn keep_time(
         tasks.spawn_on(
             async move {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut lane = taken.unwrap_or_else(|| Lane::new(arrivals.dialer.clone()));
+                let mut lane = taken.unwrap_or_else(|| Lane::new(arrivals.way.clone()));
                 arrivals.engine.ask(&mut lane, &order, request).await;
                 if !arrivals.fresh {
                     idle.lock()

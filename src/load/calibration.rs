@@ -5,12 +5,12 @@
 
 use super::exchange::{Address, Order, Patience, exchange};
 use super::ids::Ids;
-use super::lane::Lane;
+use super::lane::{Lane, Way};
 use super::recorder::micros;
 use super::switch::Switch;
 use crate::judge::Mode;
 use crate::record::Distribution;
-use crate::wire::{Dialer, Endpoint, TlsOptions};
+use crate::wire::{Dialer, Endpoint, Protocol, TlsOptions};
 use bytes::Bytes;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -54,7 +54,10 @@ pub(super) async fn self_error() -> io::Result<Distribution> {
         streams.spawn(async move {
             // Not all at the same instant: a stamp may wait for another's.
             tokio::time::sleep(GAP / STREAMS as u32 * number as u32).await;
-            let mut lane = Lane::new(dialer);
+            let mut lane = Lane::new(Way {
+                dialer,
+                protocol: Protocol::Http1,
+            });
             let ids = Ids::default();
             exchange(&mut lane, &order, &patience, &ids, &Switch::new()).await
         });

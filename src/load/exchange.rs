@@ -8,7 +8,7 @@ use super::switch::Switch;
 use super::verdict;
 use crate::judge::Mode;
 use crate::time::Deadline;
-use crate::wire::{Body, End, Framing, Head, Headers, Unreachable};
+use crate::wire::{Body, End, Framing, Head, Headers, Protocol, Unreachable, end_of_http2};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 /// What the requests with one key have in common.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// Path of the request.
+    /// Path of the request; of HTTP/2 the whole URL.
     pub(super) target: http::Uri,
-    /// Its fields, `Host` included.
+    /// Its fields; of HTTP/1.1 `Host` too.
     pub(super) headers: http::HeaderMap,
 }
 
@@ -100,6 +100,8 @@ pub(super) struct Measured {
     pub(super) ended: Instant,
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
+    /// What was spoken.
+    pub(super) protocol: Protocol,
     /// The connection had been used before.
     pub(super) reused: bool,
     /// How long nothing had come over it before the request was sent.
@@ -168,6 +170,7 @@ impl Measured {
             ended: now,
             bytes_sent: 0,
             bytes_received: 0,
+            protocol: Protocol::Http1,
             reused: false,
             idle: Duration::ZERO,
         }
@@ -283,6 +286,7 @@ async fn once(
             }
         }
     };
+    measured.protocol = open.protocol();
     open.used += 1;
     let (sent_before, received_before) = (open.meter.sent(), open.meter.received());
     let mut waiting = Waiting {
@@ -360,7 +364,7 @@ async fn run(
     *request.uri_mut() = order.address.target.clone();
     *request.headers_mut() = order.address.headers.clone();
     let by = measured.sent + patience.total;
-    let mut response = pin!(waiting.open.sender.send_request(request));
+    let mut response = pin!(waiting.open.send(request));
     waiting.alarms.by(by);
     let response = waiting
         .until(
@@ -370,7 +374,7 @@ async fn run(
         .await;
     let response = match response {
         Got::Cut(cut) => return (ended_by(cut), Some(cut)),
-        Got::It(Err(error)) => return (end_of(&error, waiting.open.failure()), None),
+        Got::It(Err(error)) => return (end_of(&error, waiting.open), None),
         Got::It(Ok(response)) => response,
     };
     let (mut parts, body) = response.into_parts();
@@ -378,7 +382,7 @@ async fn run(
         detach(&mut parts.headers);
     }
     measured.answered = Some(Answered {
-        framing: framing(&parts.headers, &body),
+        framing: framing(waiting.open.protocol(), &parts.headers, &body),
         at: waiting.open.meter.read_at(),
         parts,
     });
@@ -422,10 +426,19 @@ async fn read(
             )
             .await;
         let at = meter.read_at();
+        // One that never lets us wait would never be cut.
+        let cut = match &frame {
+            Got::It(Some(Ok(_))) if at >= by => Some(Cut::Total),
+            Got::It(Some(Ok(_))) if waiting.stop.is_cancelled() => Some(Cut::Ourselves),
+            _ => None,
+        };
+        if let Some(cut) = cut {
+            break (ended_by(cut), Some(cut));
+        }
         match frame {
             Got::Cut(cut) => break (ended_by(cut), Some(cut)),
             Got::It(None) => break (End::Complete, None),
-            Got::It(Some(Err(error))) => break (end_of(&error, waiting.open.failure()), None),
+            Got::It(Some(Err(error))) => break (end_of(&error, waiting.open), None),
             Got::It(Some(Ok(frame))) => {
                 let Ok(bytes) = frame.into_data() else {
                     continue; // trailers
@@ -494,12 +507,15 @@ fn ended_by(cut: Cut) -> End {
 }
 
 /// How an exchange ended that hyper gave up. What it says of a request can be the connection's error.
-fn end_of(error: &hyper::Error, failure: Option<&hyper::Error>) -> End {
+fn end_of(error: &hyper::Error, open: &Open) -> End {
     let error = if error.is_canceled() {
-        failure.unwrap_or(error)
+        open.failure().unwrap_or(error)
     } else {
         error
     };
+    if open.protocol() == Protocol::Http2 {
+        return end_of_http2(error);
+    }
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     let mut kind = None;
     while let Some(cause) = source {
@@ -536,7 +552,10 @@ fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn framing(headers: &http::HeaderMap, body: &Incoming) -> Framing {
+fn framing(protocol: Protocol, headers: &http::HeaderMap, body: &Incoming) -> Framing {
+    if protocol == Protocol::Http2 {
+        return Framing::Http2;
+    }
     if headers.contains_key(http::header::TRANSFER_ENCODING) {
         return Framing::Chunked {
             extensions: false,

@@ -6,15 +6,17 @@
 use super::relay::Relay;
 use super::switch::Switch;
 use crate::time::Deadline;
-use crate::wire::{ByteStream, Dialer, Unreachable};
+use crate::wire::{ByteStream, Dialer, Protocol, Unreachable};
 use bytes::Bytes;
+use futures_util::future::Either;
 use http_body_util::Full;
-use hyper::client::conn::http1;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -115,13 +117,74 @@ impl Metered {
     }
 }
 
-type Driven = http1::Connection<TokioIo<Metered>, Full<Bytes>>;
+type Io = TokioIo<Metered>;
+
+/// What requests are handed to.
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// What reads and writes. Boxed, since it is polled in place and moves with its lane.
+enum Driven {
+    Http1(Pin<Box<http1::Connection<Io, Full<Bytes>>>>),
+    Http2(Pin<Box<http2::Connection<Io, Full<Bytes>, Aside>>>, Aside),
+}
+
+impl Driven {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
+        match self {
+            Driven::Http1(connection) => connection.as_mut().poll(cx),
+            Driven::Http2(connection, aside) => {
+                let polled = connection.as_mut().poll(cx);
+                aside.poll(cx);
+                polled
+            }
+        }
+    }
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What hyper's HTTP/2 would have spawned: the lane polls it with the connection, so that here too a read happens where
+/// its instant is taken.
+#[derive(Clone, Default)]
+struct Aside(Arc<Mutex<Vec<Task>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Aside {
+    fn execute(&self, task: F) {
+        self.tasks().push(Box::pin(task));
+    }
+}
+
+impl Aside {
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<Task>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls each once, those included that come meanwhile.
+    fn poll(&self, cx: &mut Context<'_>) {
+        let mut pending = Vec::new();
+        loop {
+            // A task may hand over another one: it must find the list unlocked.
+            let tasks = std::mem::take(&mut *self.tasks());
+            if tasks.is_empty() {
+                break;
+            }
+            for mut task in tasks {
+                if task.as_mut().poll(cx).is_pending() {
+                    pending.push(task);
+                }
+            }
+        }
+        *self.tasks() = pending;
+    }
+}
 
 /// An open connection.
 pub(super) struct Open {
-    pub(super) sender: http1::SendRequest<Full<Bytes>>,
-    /// Boxed, since it is polled in place and moves with its lane.
-    driven: Pin<Box<Driven>>,
+    sender: Sender,
+    driven: Driven,
     /// How it ended, once it has.
     ended: Option<Result<(), hyper::Error>>,
     relay: Relay,
@@ -131,6 +194,25 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Hands a request to the connection. What comes of it comes while that is polled.
+    pub(super) fn send(
+        &mut self,
+        request: http::Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, hyper::Error>> + use<> {
+        match &mut self.sender {
+            Sender::Http1(sender) => Either::Left(sender.send_request(request)),
+            Sender::Http2(sender) => Either::Right(sender.send_request(request)),
+        }
+    }
+
+    /// What it speaks.
+    pub(super) fn protocol(&self) -> Protocol {
+        match self.sender {
+            Sender::Http1(_) => Protocol::Http1,
+            Sender::Http2(_) => Protocol::Http2,
+        }
+    }
+
     /// Lets the connection read and write, until that makes `ready`.
     pub(super) fn poll_until<T>(
         &mut self,
@@ -140,7 +222,7 @@ impl Open {
         let (driven, ended) = (&mut self.driven, &mut self.ended);
         self.relay.poll(cx, |cx| {
             if ended.is_none()
-                && let Poll::Ready(result) = driven.as_mut().poll(cx)
+                && let Poll::Ready(result) = driven.poll(cx)
             {
                 *ended = Some(result);
             }
@@ -150,7 +232,11 @@ impl Open {
 
     /// Whether it can carry another request.
     pub(super) fn is_open(&self) -> bool {
-        self.ended.is_none() && !self.sender.is_closed()
+        let closed = match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
+        };
+        self.ended.is_none() && !closed
     }
 
     /// The error it ended with.
@@ -208,17 +294,25 @@ impl Alarms {
 /// Longer than any wait.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
+/// How the target is reached.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) dialer: Dialer,
+    /// What is spoken. Of HTTP/2 each lane has a connection of its own too, with one answer at a time on it.
+    pub(super) protocol: Protocol,
+}
+
 /// One user's way to the target: a connection at a time.
 pub(super) struct Lane {
-    dialer: Dialer,
+    way: Way,
     open: Option<Box<Open>>,
     alarms: Option<Alarms>,
 }
 
 impl Lane {
-    pub(super) fn new(dialer: Dialer) -> Lane {
+    pub(super) fn new(way: Way) -> Lane {
         Lane {
-            dialer,
+            way,
             open: None,
             alarms: None,
         }
@@ -242,19 +336,36 @@ impl Lane {
         deadline: Deadline,
     ) -> Result<(Box<Open>, Duration), Unreachable> {
         let began = Instant::now();
-        let stream = self.dialer.stream(deadline).await?;
+        let dialer = &self.way.dialer;
+        let stream = match self.way.protocol {
+            Protocol::Http1 => dialer.stream(deadline).await?,
+            Protocol::Http2 => dialer.http2_stream(deadline).await?,
+        };
         let meter = Arc::new(Meter::new());
         let io = TokioIo::new(Metered {
             stream,
             meter: Arc::clone(&meter),
         });
-        let (sender, driven) = http1::Builder::new()
-            .handshake(io)
-            .await
-            .map_err(|error| Unreachable::Connect(error.to_string()))?;
+        let refused = |error: hyper::Error| Unreachable::Connect(error.to_string());
+        let (sender, driven) = match self.way.protocol {
+            Protocol::Http1 => {
+                let shaken = http1::Builder::new().handshake(io).await;
+                let (sender, driven) = shaken.map_err(refused)?;
+                (Sender::Http1(sender), Driven::Http1(Box::pin(driven)))
+            }
+            Protocol::Http2 => {
+                let aside = Aside::default();
+                let shaken = http2::Builder::new(aside.clone()).handshake(io).await;
+                let (sender, driven) = shaken.map_err(refused)?;
+                (
+                    Sender::Http2(sender),
+                    Driven::Http2(Box::pin(driven), aside),
+                )
+            }
+        };
         let open = Open {
             sender,
-            driven: Box::pin(driven),
+            driven,
             ended: None,
             relay: Relay::new(),
             meter,

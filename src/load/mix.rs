@@ -7,6 +7,7 @@ use super::scenario::{Alike, ModelField, Prompt, Prompts, Request, Scenario};
 use crate::contract::{chat_path, size};
 use crate::judge::Mode;
 use crate::profile::{Fixture, Profile};
+use crate::wire::Protocol;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde::Serialize;
@@ -19,8 +20,6 @@ pub enum Unfit {
     Lacks(Fixture),
     /// Something of the profile can't be sent as a field of a request.
     Field(String),
-    /// The profile wants HTTP/2, which load does not speak.
-    Http2,
 }
 
 impl std::fmt::Display for Unfit {
@@ -32,9 +31,6 @@ impl std::fmt::Display for Unfit {
                 fixture.name()
             ),
             Unfit::Field(name) => write!(f, "{name} can't be sent as a field of a request"),
-            Unfit::Http2 => f.write_str(
-                "the profile has `http = \"2\"`, and load speaks HTTP/1.1 only: \"auto\" or \"1.1\" is for it",
-            ),
         }
     }
 }
@@ -103,8 +99,12 @@ impl Asker {
 }
 
 impl Mix {
-    /// The mix of a scenario for a deployment.
-    pub(super) fn new(scenario: &Scenario, profile: &Profile) -> Result<Mix, Vec<Unfit>> {
+    /// The mix of a scenario for a deployment, in requests of this protocol.
+    pub(super) fn new(
+        scenario: &Scenario,
+        profile: &Profile,
+        protocol: Protocol,
+    ) -> Result<Mix, Vec<Unfit>> {
         let mut unfit = Vec::new();
         let bot = scenario.bot.of(profile);
         let mut heads = Vec::new();
@@ -112,7 +112,7 @@ impl Mix {
             // An agent with a key of its own is asked with that.
             let own = bot.and_then(|bot| bot.key.as_ref());
             match own.or(name.of(profile)) {
-                Some(key) => match fields(profile, key.key.expose()) {
+                Some(key) => match fields(profile, key.key.expose(), protocol) {
                     Ok(fields) => heads.push(fields),
                     Err(name) => unfit.push(Unfit::Field(name)),
                 },
@@ -127,7 +127,7 @@ impl Mix {
             unfit.push(Unfit::Lacks(Fixture::ModelsOverride));
         }
         let target = match bot {
-            Some(bot) => format!("{}{}", profile.target.base_path(), chat_path(&bot.id))
+            Some(bot) => url(profile, &chat_path(&bot.id), protocol)
                 .parse::<Uri>()
                 .map_err(|_| Unfit::Field("the agent's id".to_owned())),
             None => Err(scenario
@@ -340,13 +340,24 @@ fn turn(number: u64, length: usize) -> usize {
 }
 
 /// The fields of every request with that key.
-fn fields(profile: &Profile, key: &str) -> Result<HeaderMap, String> {
+/// What a request asks for: the path, and of HTTP/2, where there is no `Host`, what is before it too.
+fn url(profile: &Profile, path: &str, protocol: Protocol) -> String {
+    let path = format!("{}{path}", profile.target.base_path());
+    match protocol {
+        Protocol::Http1 => path,
+        Protocol::Http2 => format!("{}{path}", profile.target.root()),
+    }
+}
+
+fn fields(profile: &Profile, key: &str, protocol: Protocol) -> Result<HeaderMap, String> {
     let value = |name: &str, text: &str| HeaderValue::from_str(text).map_err(|_| name.to_owned());
     let mut fields = HeaderMap::new();
-    fields.insert(
-        header::HOST,
-        value("the host", &profile.target.host_header())?,
-    );
+    if protocol == Protocol::Http1 {
+        fields.insert(
+            header::HOST,
+            value("the host", &profile.target.host_header())?,
+        );
+    }
     let mut secret = value("the key", &format!("Bearer {key}"))?;
     secret.set_sensitive(true);
     fields.insert(header::AUTHORIZATION, secret);

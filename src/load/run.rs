@@ -6,6 +6,7 @@ use super::doubt::{self, Watch};
 use super::early::Early;
 use super::engine::{Engine, Labels, Parts};
 use super::exchange::Patience;
+use super::lane::Way;
 use super::lately::Lately;
 use super::mix::{Mix, Unfit};
 use super::outcome::{self, Facts};
@@ -22,7 +23,7 @@ use crate::profile::{HttpVersion, Profile};
 use crate::record::load::{EndedBy, LoadRecord};
 use crate::record::{Distribution, Snapshot};
 use crate::secret::Scrubber;
-use crate::wire::Dialer;
+use crate::wire::Protocol;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -120,14 +121,16 @@ pub(super) async fn once(
     watch: &tokio::sync::watch::Sender<Snapshot>,
     before: &Before,
 ) -> Result<LoadRecord, SetupError> {
-    if profile.target.http == HttpVersion::Http2 {
-        return Err(SetupError::Unfit(vec![Unfit::Http2]));
-    }
+    let protocol = match profile.target.http {
+        HttpVersion::Http2 => Protocol::Http2,
+        // Most clients of such an API have a connection for each answer.
+        HttpVersion::Auto | HttpVersion::Http1 => Protocol::Http1,
+    };
     let dialer = profile
         .target
         .dialer(scenario.client.connect_timeout)
         .map_err(|error| SetupError::Way(error.to_string()))?;
-    let mix = Mix::new(scenario, profile).map_err(SetupError::Unfit)?;
+    let mix = Mix::new(scenario, profile, protocol).map_err(SetupError::Unfit)?;
     let self_error = match &before.self_error {
         Some(known) => known.clone(),
         None => self_error().await,
@@ -178,7 +181,7 @@ pub(super) async fn once(
     if options.stop.is_cancelled() {
         keeper.interrupt();
     }
-    let driving = drive(scenario, options, &engine, dialer, &line);
+    let driving = drive(scenario, options, &engine, Way { dialer, protocol }, &line);
     tokio::pin!(driving);
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -330,7 +333,7 @@ async fn drive(
     scenario: &Scenario,
     options: &Options,
     engine: &Arc<Engine>,
-    dialer: Dialer,
+    way: Way,
     line: &Timeline,
 ) {
     match &scenario.model {
@@ -344,7 +347,7 @@ async fn drive(
                 .fold(warm_users, f64::max);
             let users = Arc::new(Users {
                 engine: Arc::clone(engine),
-                dialer,
+                way,
                 seed: scenario.seed,
                 think: closed.think_time_ms,
                 connections: scenario.client.connections,
@@ -387,7 +390,7 @@ async fn drive(
             engine.begin(engine.start + warm);
             let keeper = Arc::new(Arrivals {
                 engine: Arc::clone(engine),
-                dialer,
+                way,
                 seed: scenario.seed,
                 most_in_flight: u64::from(open.max_in_flight),
                 fresh: scenario.client.connections == Connections::Fresh,

@@ -3,11 +3,10 @@
 
 use super::draw::draw;
 use super::engine::Engine;
-use super::lane::Lane;
+use super::lane::{Lane, Way};
 use super::mix::{Asker, Mix};
 use super::random::Random;
 use super::scenario::{Connections, Distribution, HandOver, Throttled, WarmUp, WarmUpLength};
-use crate::wire::Dialer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 /// What all users have in common.
 pub(super) struct Users {
     pub(super) engine: Arc<Engine>,
-    pub(super) dialer: Dialer,
+    pub(super) way: Way,
     pub(super) seed: u64,
     pub(super) think: Option<Distribution>,
     pub(super) connections: Connections,
@@ -141,8 +140,8 @@ impl Users {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .pop()
-                .unwrap_or_else(|| Lane::new(self.dialer.clone())),
-            (None, Connections::PerUser | Connections::Fresh) => Lane::new(self.dialer.clone()),
+                .unwrap_or_else(|| Lane::new(self.way.clone())),
+            (None, Connections::PerUser | Connections::Fresh) => Lane::new(self.way.clone()),
         };
         loop {
             let Some(done) = engine.ask(&mut lane, &order, request).await else {

@@ -11,7 +11,7 @@ use crate::judge::answer::EventKind;
 use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
 use crate::record::load::ErrorClass;
 use crate::time::Scale;
-use crate::wire::{Body, BodyFraming, End, Exchange, Headers, Protocol, Request, Unreachable};
+use crate::wire::{Body, BodyFraming, End, Exchange, Framing, Headers, Request, Unreachable};
 use http::header;
 use std::time::Duration;
 
@@ -217,8 +217,12 @@ pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
             _ => false,
         }
     };
-    let framed = headers.contains_key(header::CONTENT_LENGTH)
-        != headers.contains_key(header::TRANSFER_ENCODING);
+    let measured = headers.contains_key(header::CONTENT_LENGTH);
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let framed = match answered.framing {
+        Framing::Http2 => !chunked,
+        _ => measured != chunked,
+    };
     answered.parts.status == 200
         && framed
         && headers.get_all(header::CONTENT_LENGTH).iter().count() <= 1
@@ -253,7 +257,11 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
     }
     let request = Request {
         method: "POST".to_owned(),
-        target: order.address.target.to_string(),
+        target: order
+            .address
+            .target
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
         headers,
         body: order.body.to_vec(),
         framing: BodyFraming::Length,
@@ -271,7 +279,7 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
         received: Vec::new(),
         received_bytes: measured.bytes_received,
         end: measured.end.clone(),
-        protocol: Protocol::Http1,
+        protocol: measured.protocol,
         reused: measured.reused,
         started: measured.sent,
         sent_at: Some(measured.sent),

@@ -1,5 +1,6 @@
 //! The bytes behind a verdict, without keys, short enough to read.
 
+use super::normal::normal;
 use crate::judge::{Check, Mark, Place};
 use crate::secret::Scrubber;
 use crate::wire::{End, Exchange, Head};
@@ -12,6 +13,7 @@ use std::ops::Range;
 pub struct Evidence {
     request: String,
     response: String,
+    normal: String,
     mark: Option<Range<usize>>,
 }
 
@@ -30,7 +32,17 @@ impl Evidence {
         Evidence {
             request,
             response,
+            normal: String::new(),
             mark,
+        }
+    }
+
+    /// The same, with the answer that [`Evidence::normal`] tells: it costs a reading of the whole body.
+    #[must_use]
+    pub fn with_normal(self, exchange: &Exchange, scrubber: &Scrubber) -> Evidence {
+        Evidence {
+            normal: normal(exchange, scrubber),
+            ..self
         }
     }
 
@@ -39,6 +51,7 @@ impl Evidence {
         Evidence {
             request,
             response,
+            normal: String::new(),
             mark: None,
         }
     }
@@ -51,6 +64,11 @@ impl Evidence {
     /// The answer: interim heads, head, body, and how it ended.
     pub fn response(&self) -> &str {
         &self.response
+    }
+
+    /// The answer without what differs from one to the next; empty where nobody wanted it.
+    pub fn normal(&self) -> &str {
+        &self.normal
     }
 
     /// The offending bytes, as a range of [`Evidence::response`].

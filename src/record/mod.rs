@@ -10,6 +10,7 @@ mod evidence;
 mod heat;
 mod histogram;
 pub mod load;
+mod normal;
 mod outcome;
 mod ratios;
 mod run;

@@ -369,7 +369,7 @@ impl ClientDrive {
                     }
                     self.end(End::Complete);
                 }
-                Some(Err(error)) => self.end(end_of(&error)),
+                Some(Err(error)) => self.end(end_of_http2(&error)),
             }
             return true;
         }
@@ -379,7 +379,7 @@ impl ClientDrive {
         match joined {
             Some(Ok((Ok(response), at))) => self.head_came(response, at),
             Some(Ok((Err(Failed::NoConnection(why)), _))) => self.end(End::Unreachable(why)),
-            Some(Ok((Err(Failed::NoAnswer(error)), _))) => self.end(end_of(&error)),
+            Some(Ok((Err(Failed::NoAnswer(error)), _))) => self.end(end_of_http2(&error)),
             // The task neither panics nor is aborted before the drive is gone.
             Some(Err(_)) | None => self.end(End::Abandoned),
         }
@@ -474,8 +474,8 @@ impl ClientDrive {
     }
 }
 
-/// What an error of the client means for the exchange.
-fn end_of(error: &hyper::Error) -> End {
+/// How an exchange over HTTP/2 ended that hyper gave up.
+pub fn end_of_http2(error: &hyper::Error) -> End {
     for cause in causes(error) {
         if let Some(io) = cause.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::UnexpectedEof

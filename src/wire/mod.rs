@@ -24,7 +24,7 @@ mod tests;
 mod tls;
 mod transport;
 
-pub use client::Client;
+pub use client::{Client, end_of_http2};
 pub use connection::{ByteStream, Connection};
 pub use dial::Dialer;
 pub use endpoint::{Address, Endpoint, EndpointError, Scheme};

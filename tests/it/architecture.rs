@@ -20,6 +20,7 @@ const NUMBERS: &[(&str, u8)] = &[
     ("fuzz", 6),
     ("client", 6),
     ("compare", 7),
+    ("drift", 7),
     ("selftest", 7),
     ("report", 7),
     ("cli", 8),
