@@ -5,9 +5,11 @@ use super::outlet::{tell, unless_closed};
 use super::quantity;
 use super::signals::Signals;
 use super::{Failure, runtime};
+use crate::compare::SavedConform;
 use crate::contract::chat_path;
-use crate::mock::{Deviation, Deviations, Fixtures, Identity, Kind, Mock, MockConfig};
+use crate::mock::{self, Deviation, Deviations, Fixtures, Identity, Kind, Mock, MockConfig};
 use crate::profile::nearest;
+use crate::report::line;
 use crate::time::Scale;
 use std::fs;
 use std::io::{self, Write};
@@ -33,6 +35,9 @@ pub(super) struct Args {
     /// Use the contract's room in this way; `clawcheck list leniencies` shows them.
     #[arg(long, value_name = "ID")]
     lenient: Vec<String>,
+    /// Answer as a deployment does where the contract leaves that open: as the JSON report of `clawcheck conform` tells.
+    #[arg(long, value_name = "REPORT")]
+    like: Option<PathBuf>,
     /// Make answers from this seed, so that two runs give the same ones.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
@@ -157,6 +162,9 @@ fn deviations(args: &Args, seed: u64, complaints: &mut Vec<Complaint>) -> Vec<De
         ("--violate", &args.violate, &[Kind::Violation, Kind::Flaw]),
         ("--lenient", &args.lenient, &[Kind::Leniency]),
     ];
+    if let Some(path) = &args.like {
+        chosen = liked(path, &fixtures, complaints);
+    }
     for (flag, ids, kinds) in flags {
         for id in ids {
             let mut known: Vec<Deviation> = kinds
@@ -182,6 +190,47 @@ fn deviations(args: &Args, seed: u64, complaints: &mut Vec<Complaint>) -> Vec<De
         }
     }
     chosen
+}
+
+/// The leniencies that a report's fingerprint asks for. What they can't take over is told, and what they can.
+fn liked(path: &Path, fixtures: &Fixtures, complaints: &mut Vec<Complaint>) -> Vec<Deviation> {
+    let name = path.display();
+    let read = fs::read_to_string(path)
+        .map_err(|error| error.to_string())
+        .and_then(|text| SavedConform::read(&text));
+    let saved = match read {
+        Ok(saved) => saved,
+        Err(why) => {
+            complaints.push(
+                Complaint::new(format!("--like: `{name}`: {why}"))
+                    .help("a report is written by `clawcheck conform` with `--report json=PATH`"),
+            );
+            return Vec::new();
+        }
+    };
+    let like = mock::like(saved.fingerprint(), fixtures);
+    if like.same + like.others.len() == 0 {
+        complaints.push(
+            Complaint::new(format!("--like: `{name}` tells no open answer"))
+                .help("its run came to nothing, or to few of the cases"),
+        );
+    }
+    let total = like.same + like.others.len();
+    tell(&format!(
+        "answers like `{name}`: {} of {total} that the contract leaves open are the same",
+        like.same
+    ));
+    for deviation in &like.leniencies {
+        tell(&format!("  --lenient {}", deviation.id));
+    }
+    for (answer, theirs, ours) in &like.others {
+        tell(&format!(
+            "  not taken over: {answer} is {} there and {} here",
+            line(theirs),
+            line(ours)
+        ));
+    }
+    like.leniencies
 }
 
 fn unknown(flag: &str, id: &str, kinds: &[Kind], fixtures: &Fixtures) -> Complaint {

@@ -40,6 +40,11 @@ pub(super) struct SavedResult {
 }
 
 impl SavedConform {
+    /// The open answers that were seen.
+    pub fn fingerprint(&self) -> &BTreeMap<String, String> {
+        &self.fingerprint
+    }
+
     /// Reads a report.
     ///
     /// # Errors

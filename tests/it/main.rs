@@ -21,6 +21,7 @@ mod hostile;
 mod https;
 mod interruption;
 mod legal;
+mod likeness;
 mod load_accuracy;
 mod load_live;
 mod load_mock;
