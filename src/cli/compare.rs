@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RULE")]
     fail_if: Vec<String>,
 
-    /// Write a report: json; the path `-` is standard output.
+    /// Write a report: json or md; the path `-` is standard output.
     #[arg(long, value_name = "KIND=PATH", help_heading = "Output")]
     report: Vec<String>,
     /// Show only what became worse, and the verdict.

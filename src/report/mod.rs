@@ -84,7 +84,7 @@ impl Kind {
     pub const LOAD: &[Kind] = &[Kind::Json, Kind::Junit, Kind::Html, Kind::Md, Kind::Csv];
 
     /// Those of a [`Comparison`].
-    pub const COMPARE: &[Kind] = &[Kind::Json];
+    pub const COMPARE: &[Kind] = &[Kind::Json, Kind::Md];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {

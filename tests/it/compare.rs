@@ -81,6 +81,15 @@ fn page(comparison: &Comparison, detail: Detail) -> String {
     String::from_utf8(page).expect("it is UTF-8")
 }
 
+/// The same for a comment on a change.
+fn markdown(comparison: &Comparison) -> String {
+    let mut text = Vec::new();
+    Kind::Md
+        .write_comparison(comparison, &mut text)
+        .expect("memory can be written");
+    String::from_utf8(text).expect("it is UTF-8")
+}
+
 /// A conformance run with these outcomes, all of one requirement each.
 fn run(outcomes: &[(&str, Outcome)]) -> Record {
     let mut record = every_outcome();
@@ -205,9 +214,10 @@ fn the_page_tells_what_changed() {
     let comparison = compared(&conform_json(&base), &conform_json(&new), &[]);
     let json = json(&comparison);
     let pages = format!(
-        "{}=== quiet\n{}=== json\n{json}",
+        "{}=== quiet\n{}=== md\n{}=== json\n{json}",
         page(&comparison, Detail::Verbose),
-        page(&comparison, Detail::Quiet)
+        page(&comparison, Detail::Quiet),
+        markdown(&comparison)
     );
     assert_approved(
         "compare.conform",
@@ -309,9 +319,14 @@ fn load_runs_are_laid_side_by_side() {
         },
     );
     let comparison = compared(&base, &load_json(&slower), &[]);
+    let pages = format!(
+        "{}=== md\n{}",
+        page(&comparison, Detail::Normal),
+        markdown(&comparison)
+    );
     assert_approved(
         "compare.load",
-        &page(&comparison, Detail::Normal).replace(env!("CARGO_PKG_VERSION"), "[version]"),
+        &pages.replace(env!("CARGO_PKG_VERSION"), "[version]"),
     );
     assert_eq!(exit_code(&comparison), 1);
     assert!(json(&comparison).contains("\"worse\""));

@@ -102,7 +102,7 @@ async fn a_report_on_a_full_disk_is_told_and_the_others_are_whole() {
         (LINES[0], "json junit html md har sarif"),
         (LINES[1], "json junit html md csv"),
         (LINES[2], "json junit html md csv"),
-        (LINES[3], "json"),
+        (LINES[3], "json md"),
         (LINES[4], "json junit html md"),
     ];
     for (line, kinds) in reports {

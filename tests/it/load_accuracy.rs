@@ -330,3 +330,36 @@ async fn a_signal_ends_a_thousand_open_streams_and_every_one_is_counted() {
         assert_eq!(summary["errors"], 0, "{driver}");
     }
 }
+
+/// Goose's users and plain tasks measure the same: neither is worse than the other beyond chance. A comparison is red by
+/// chance one time in twenty; three in a row are no chance.
+#[cfg(unix)]
+#[test]
+fn either_driver_measures_the_same() {
+    let scenario = "name = \"drivers\"\n[load]\nmodel = \"closed\"\n[[load.stage]]\nname = \"hold\"\nduration_s = 2\nusers = 8\nshape = \"step\"\n\
+         [[request]]\nname = \"stream\"\nweight = 3\nstream = true\n[[request]]\nname = \"json\"\nstream = false\n\
+         [mock]\ntime_to_first_token_ms = { distribution = \"lognormal\", mean = 40, stddev = 15 }\n\
+         inter_chunk_latency_ms = { distribution = \"constant\", value = 5 }\nchunks = { distribution = \"uniform\", min = 5, max = 15 }\n";
+    let folder = Run::new([]).path("");
+    std::fs::write(folder.join("drivers.toml"), scenario).expect("it can be written");
+    let mut told = String::new();
+    for _ in 0..3 {
+        for driver in ["goose", "tasks"] {
+            let line = format!(
+                "clawcheck load ./drivers.toml --driver {driver} --report json={driver}.json"
+            );
+            let output = Run::shell(&line, &folder).output();
+            assert_eq!(output.code, Some(0), "{}", output.text());
+        }
+        let both = ["goose.json tasks.json", "tasks.json goose.json"].map(|pair| {
+            let line = format!("clawcheck compare {pair} --fail-if 'time_to_first_token_ms.p50 > +5%' \
+                 --fail-if 'inter_chunk_latency_ms.p50 > +5%' --fail-if 'request_latency_ms.p50 > +5%' --fail-if 'request_latency_ms.p95 > +5%'");
+            Run::shell(&line, &folder).output()
+        });
+        if both.iter().all(|output| output.code == Some(0)) {
+            return;
+        }
+        told = both.map(|output| output.text()).concat();
+    }
+    panic!("{told}");
+}

@@ -1,6 +1,7 @@
 //! The page for the terminal: what became worse first, the verdict last.
 
 use super::exit::{exit_code, says};
+use super::words::{COLUMNS, UNSEEN, cells, counts, outcome, told};
 use crate::record::comparison::{
     Change, ChangedResult, Changes, Comparison, Difference, Differences, FigureRow, Side, What,
 };
@@ -78,12 +79,8 @@ impl Page<'_> {
             if results.is_empty() {
                 continue;
             }
-            let (word, style) = word(change);
-            writeln!(
-                self.out,
-                "{}",
-                paint(self.look, style, &format!("{word} ({})", results.len()))
-            )?;
+            let head = format!("{} ({})", told(change).to_uppercase(), results.len());
+            writeln!(self.out, "{}", paint(self.look, style(change), &head))?;
             let all = change == Change::NewlyBroken || self.look.detail == Detail::Verbose;
             let shown = if all { results.len() } else { MOST };
             for result in results.iter().take(shown) {
@@ -102,11 +99,7 @@ impl Page<'_> {
             );
             writeln!(self.out, "{}", paint(self.look, DOUBT, &head))?;
             for answer in &changes.answers {
-                let shown = |answer: &Option<String>| {
-                    answer
-                        .as_deref()
-                        .map_or_else(|| "(not seen)".to_owned(), line)
-                };
+                let shown = |answer: &Option<String>| line(answer.as_deref().unwrap_or(UNSEEN));
                 let text = format!(
                     "{}: {} → {}",
                     line(&answer.key),
@@ -117,20 +110,10 @@ impl Page<'_> {
             }
             writeln!(self.out)?;
         }
-        let mut told: Vec<String> = Change::ALL
-            .into_iter()
-            .map(|change| (changes.of(change).count(), word(change).0.to_lowercase()))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        told.push(format!("{} the same", changes.same));
-        self.text("", Style::new(), &told.join(", "))
+        self.text("", Style::new(), &counts(changes))
     }
 
     fn result(&mut self, result: &ChangedResult) -> io::Result<()> {
-        let outcome = |outcome: Option<crate::record::Outcome>| {
-            outcome.map_or("absent", |outcome| outcome.as_str())
-        };
         let requirement = result.requirement.map_or("-", |id| id.as_str());
         let text = format!(
             "{}   {requirement}   {} → {}",
@@ -221,7 +204,7 @@ impl Page<'_> {
             return Ok(());
         }
         let cells: Vec<[String; 5]> = rows.iter().map(|row| cells(row)).collect();
-        let head = ["", "base", "new", "change", "95 % interval"].map(str::to_owned);
+        let head = COLUMNS.map(str::to_owned);
         let widths: Vec<usize> = (0..5)
             .map(|column| {
                 let all = cells.iter().chain([&head]);
@@ -256,47 +239,13 @@ impl Page<'_> {
     }
 }
 
-fn cells(row: &FigureRow) -> [String; 5] {
-    let percent = |difference: f64| {
-        let base = row.values.0.filter(|base| *base != 0.0);
-        match base {
-            Some(base) => format!("{:+.1} %", difference / base * 100.0),
-            None => signed(difference),
-        }
-    };
-    // Of a share, a part of it confuses: its difference is told as it is.
-    let change = |difference: f64| {
-        if row.rule.contains('%') {
-            percent(difference)
-        } else {
-            signed(difference)
-        }
-    };
-    [
-        row.figure.clone(),
-        words::or_none(row.values.0),
-        words::or_none(row.values.1),
-        row.effect.map(change).unwrap_or_default(),
-        row.interval
-            .map(|(low, high)| format!("{} to {}", change(low), change(high)))
-            .unwrap_or_default(),
-    ]
-}
-
-fn signed(difference: f64) -> String {
-    let sign = if difference < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", words::figure(difference.abs()))
-}
-
-const fn word(change: Change) -> (&'static str, Style) {
+const fn style(change: Change) -> Style {
     match change {
-        Change::NewlyBroken => ("NEWLY BROKEN", BAD),
-        Change::FoundBroken => ("BROKEN, AND NOT KNOWN TO HAVE WORKED", DOUBT),
-        Change::StillBroken => ("STILL BROKEN", DOUBT),
-        Change::NewlyUntested => ("NEWLY UNTESTED", DOUBT),
-        Change::NewlyAdvised => ("NEWLY ADVISED", DOUBT),
-        Change::Mended => ("MENDED", GOOD),
-        Change::AdviceGone => ("ADVICE HEEDED", GOOD),
-        Change::NewlyTested => ("NEWLY TESTED, AND RIGHT", GOOD),
+        Change::NewlyBroken => BAD,
+        Change::FoundBroken
+        | Change::StillBroken
+        | Change::NewlyUntested
+        | Change::NewlyAdvised => DOUBT,
+        Change::Mended | Change::AdviceGone | Change::NewlyTested => GOOD,
     }
 }
