@@ -92,10 +92,7 @@ fn order(port: u16) -> Order {
     let host = http::HeaderValue::try_from(format!("127.0.0.1:{port}"));
     headers.extend(host.ok().map(|host| (http::header::HOST, host)));
     Order {
-        address: Arc::new(Address {
-            target: http::Uri::from_static("/"),
-            headers,
-        }),
+        address: Arc::new(Address::new(http::Uri::from_static("/"), headers)),
         body: Bytes::new(),
         mode: Mode::Stream,
         abandon_after: None,

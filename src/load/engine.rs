@@ -344,7 +344,10 @@ impl Engine {
             stage: stage.cloned(),
             due: measured.due.map(at),
             sent: at(measured.sent),
-            headers: measured.answered.as_ref().map(|answered| at(answered.at)),
+            headers: measured
+                .answered
+                .as_ref()
+                .map(|answered| at(answered.head.at)),
             first_event: measured.first_event.map(at),
             first_token: measured.first_content.map(at),
             second_token: measured.second_content.map(at),
@@ -373,10 +376,9 @@ impl Engine {
         let (Some(clock), Some(answered)) = (&self.clock, &measured.answered) else {
             return;
         };
-        let date = answered.parts.headers.get(http::header::DATE);
-        if let Some(date) = date.and_then(|date| date.to_str().ok()) {
+        if let Some(date) = answered.head.headers.text("date") {
             let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
-            clock.answered(date, measured.sent, answered.at);
+            clock.answered(&date, measured.sent, answered.head.at);
         }
     }
 

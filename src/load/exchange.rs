@@ -2,16 +2,19 @@
 
 use super::gaps::Gaps;
 use super::ids::Ids;
-use super::lane::{Alarms, Lane, Open};
+use super::lane::{Alarms, Lane, Meter, Open, Speaking};
 use super::sieve::{Sieve, Sieved};
 use super::switch::Switch;
 use super::verdict;
 use crate::judge::Mode;
 use crate::time::Deadline;
-use crate::wire::{Body, End, Framing, Head, Headers, Protocol, Unreachable, end_of_http2};
+use crate::wire::{
+    Answer, Body, End, Framing, Head, Headers, Limits, Protocol, SURPLUS, Unreachable, persists,
+};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,6 +27,26 @@ pub(super) struct Address {
     pub(super) target: http::Uri,
     /// Its fields; of HTTP/1.1 `Host` too.
     pub(super) headers: http::HeaderMap,
+    /// The head of HTTP/1.1, up to the body's length.
+    head: Vec<u8>,
+}
+
+impl Address {
+    pub(super) fn new(target: http::Uri, headers: http::HeaderMap) -> Address {
+        let mut head = format!("POST {target} HTTP/1.1\r\n").into_bytes();
+        for (name, value) in &headers {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"content-length: ");
+        Address {
+            target,
+            headers,
+            head,
+        }
+    }
 }
 
 /// A request, ready to be sent.
@@ -41,6 +64,19 @@ pub(super) struct Order {
     pub(super) keep_text: bool,
     /// When it was due (open model).
     pub(super) due: Option<Instant>,
+}
+
+impl Order {
+    /// The request as HTTP/1.1 has it: in one piece, for one write.
+    fn bytes(&self) -> Vec<u8> {
+        let head = &self.address.head;
+        let mut bytes = Vec::with_capacity(head.len() + 16 + self.body.len());
+        bytes.extend_from_slice(head);
+        bytes.extend_from_slice(self.body.len().to_string().as_bytes());
+        bytes.extend_from_slice(b"\r\n\r\n");
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
 }
 
 /// How long a client waits.
@@ -95,6 +131,8 @@ pub(super) struct Measured {
     pub(super) sieved: Option<Sieved>,
     /// Any other body, whole.
     pub(super) body: Body,
+    /// What came behind the answer's end, unasked.
+    pub(super) surplus: Vec<u8>,
     pub(super) end: End,
     pub(super) cut: Option<Cut>,
     pub(super) ended: Instant,
@@ -114,35 +152,17 @@ const STALE_AFTER: Duration = Duration::from_secs(1);
 /// Bodies that are no streams are kept up to this; longer ones are no documented answers.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// The head of an answer, as hyper read it.
+/// Of an answer's bytes the head is bounded by the parser; how much of a body is kept is the reader's matter.
+const LIMITS: Limits = Limits {
+    body: usize::MAX,
+    ..Limits::USUAL
+};
+
+/// The head of an answer, and how its body is framed.
 #[derive(Debug)]
 pub(super) struct Answered {
-    pub(super) parts: http::response::Parts,
+    pub(super) head: Head,
     pub(super) framing: Framing,
-    /// When the read that completed it came.
-    pub(super) at: Instant,
-}
-
-impl Answered {
-    /// The same as the judge reads it.
-    pub(super) fn head(&self) -> Head {
-        let mut headers = Headers::new();
-        for (name, value) in &self.parts.headers {
-            headers.push(name.as_str(), value.as_bytes());
-        }
-        Head {
-            version: format!("{:?}", self.parts.version),
-            status: self.parts.status.as_u16(),
-            reason: self
-                .parts
-                .status
-                .canonical_reason()
-                .unwrap_or_default()
-                .to_owned(),
-            headers,
-            at: self.at,
-        }
-    }
 }
 
 impl Measured {
@@ -165,6 +185,7 @@ impl Measured {
             gaps: Gaps::default(),
             sieved: None,
             body: Body::default(),
+            surplus: Vec::new(),
             end: End::Complete,
             cut: None,
             ended: now,
@@ -304,10 +325,25 @@ async fn once(
         false => Instant::now(),
     };
     let measured = measured.over(end, cut, at);
-    if whole {
+    if whole && may_follow(&mut open, &measured) {
         lane.give_back(open);
     }
     measured
+}
+
+/// Whether the connection can carry another request after this whole answer.
+fn may_follow(open: &mut Open, measured: &Measured) -> bool {
+    match open.speaking() {
+        Speaking::Http1(http1) => {
+            http1.has_sent()
+                && measured.surplus.is_empty()
+                && measured
+                    .answered
+                    .as_ref()
+                    .is_some_and(|answered| persists(&answered.head, Some(&answered.framing)))
+        }
+        Speaking::Http2(_) => true,
+    }
 }
 
 /// What waiting brought.
@@ -327,13 +363,11 @@ impl Waiting<'_> {
     /// `late` says until when it waits, or that this is over.
     async fn until<T>(
         &mut self,
-        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        mut ready: impl FnMut(&mut Open, &mut Context<'_>) -> Poll<T>,
         late: impl Fn(Instant) -> Result<Instant, Cut>,
     ) -> Got<T> {
         std::future::poll_fn(|cx| {
-            // First the connection, then what it brought: what it brought before has been taken, and its next read is
-            // what is waited for.
-            if let Poll::Ready(it) = self.open.poll_until(cx, &mut ready) {
+            if let Poll::Ready(it) = ready(self.open, cx) {
                 return Poll::Ready(Got::It(it));
             }
             while self.alarms.poll_rung(cx) {
@@ -352,6 +386,30 @@ impl Waiting<'_> {
     }
 }
 
+/// Until when is waited: for the head, then for each of the body's bytes.
+struct Until {
+    meter: Arc<Meter>,
+    by: Instant,
+    idle: Duration,
+    headed: bool,
+}
+
+impl Until {
+    fn late(&self, now: Instant) -> Result<Instant, Cut> {
+        if !self.headed {
+            return (now < self.by).then_some(self.by).ok_or(Cut::Headers);
+        }
+        let idle = self.meter.read_at() + self.idle;
+        if now >= self.by {
+            Err(Cut::Total)
+        } else if now >= idle {
+            Err(Cut::Idle)
+        } else {
+            Ok(idle.min(self.by))
+        }
+    }
+}
+
 async fn run(
     waiting: &mut Waiting<'_>,
     order: &Order,
@@ -359,17 +417,134 @@ async fn run(
     ids: &Ids,
     measured: &mut Measured,
 ) -> (End, Option<Cut>) {
+    let mut until = Until {
+        meter: Arc::clone(&waiting.open.meter),
+        by: measured.sent + patience.total,
+        idle: patience.idle,
+        headed: false,
+    };
+    waiting.alarms.by(until.by);
+    let mut reader = Reader {
+        order,
+        stall: patience.stall,
+        ids,
+        sieve: None,
+        told_id: false,
+    };
+    let outcome = match waiting.open.protocol() {
+        Protocol::Http1 => over_http1(waiting, &mut until, &mut reader, measured).await,
+        // Boxed: few runs need it, and it would make every stream's future as large as its own.
+        Protocol::Http2 => Box::pin(over_http2(waiting, &mut until, &mut reader, measured)).await,
+    };
+    reader.finish(&outcome.0, until.meter.read_at(), measured);
+    outcome
+}
+
+/// The exchange by wire's own parser: what it takes for an answer is what `conform` does.
+async fn over_http1(
+    waiting: &mut Waiting<'_>,
+    until: &mut Until,
+    reader: &mut Reader<'_>,
+    measured: &mut Measured,
+) -> (End, Option<Cut>) {
+    let mut answer = Answer::new("POST", LIMITS);
+    let mut body = Vec::new();
+    let mut request = Some(reader.order.bytes());
+    loop {
+        let surplus = &mut measured.surplus;
+        let got = waiting
+            .until(
+                |open, cx| {
+                    let Speaking::Http1(http1) = open.speaking() else {
+                        return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+                    };
+                    if let Some(request) = request.take() {
+                        http1.send(request);
+                    }
+                    http1.poll(cx, |bytes| {
+                        let taken = answer.feed(bytes, until.meter.read_at());
+                        let more = &bytes[taken..];
+                        surplus.extend_from_slice(&more[..more.len().min(SURPLUS)]);
+                    })
+                },
+                |now| until.late(now),
+            )
+            .await;
+        match got {
+            Got::Cut(cut) => return (ended_by(cut), Some(cut)),
+            Got::It(Ok(0)) => answer.eof(),
+            Got::It(Ok(_)) => {}
+            Got::It(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => answer.eof(),
+            Got::It(Err(_)) => return (End::Reset, None),
+        }
+        let at = until.meter.read_at();
+        if !until.headed
+            && let (Some(head), Some(framing)) = (answer.head.take(), answer.framing.take())
+        {
+            until.headed = true;
+            // One timer for all waits: it is set anew when it goes off, not at every read.
+            waiting.alarms.by(until.by.min(at + until.idle));
+            reader.begin(head.status);
+            measured.answered = Some(Answered { head, framing });
+        }
+        answer.take_body(&mut body);
+        if !body.is_empty() {
+            let enough = reader.take(&body, at, measured);
+            if body.capacity() > ROOMY {
+                body = Vec::new();
+            }
+            if answer.over.is_none()
+                && let Some(enough) = enough
+            {
+                return enough;
+            }
+        }
+        if let Some(end) = answer.over.take() {
+            measured.body.coding = answer.body.coding.take();
+            return (end, None);
+        }
+        if let Some(cut) = restless(waiting.stop, until, at) {
+            return (ended_by(cut), Some(cut));
+        }
+    }
+}
+
+/// A buffer of more bytes than this is not kept for the rest of a stream.
+const ROOMY: usize = 16 * 1024;
+
+/// Why an answer ends that never lets us wait, and so would never be cut.
+fn restless(stop: &Switch, until: &Until, at: Instant) -> Option<Cut> {
+    if at >= until.by {
+        Some(if until.headed {
+            Cut::Total
+        } else {
+            Cut::Headers
+        })
+    } else {
+        stop.is_cancelled().then_some(Cut::Ourselves)
+    }
+}
+
+/// The exchange by hyper's HTTP/2.
+async fn over_http2(
+    waiting: &mut Waiting<'_>,
+    until: &mut Until,
+    reader: &mut Reader<'_>,
+    measured: &mut Measured,
+) -> (End, Option<Cut>) {
+    let order = reader.order;
     let mut request = http::Request::new(Full::new(order.body.clone()));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = order.address.target.clone();
     *request.headers_mut() = order.address.headers.clone();
-    let by = measured.sent + patience.total;
-    let mut response = pin!(waiting.open.send(request));
-    waiting.alarms.by(by);
+    let Speaking::Http2(http2) = waiting.open.speaking() else {
+        return (End::Abandoned, None);
+    };
+    let mut response = pin!(http2.send(request));
     let response = waiting
         .until(
-            |cx| response.as_mut().poll(cx),
-            |now| (now < by).then_some(by).ok_or(Cut::Headers),
+            |open, cx| polled(open, cx, |cx| response.as_mut().poll(cx)),
+            |now| until.late(now),
         )
         .await;
     let response = match response {
@@ -377,125 +552,134 @@ async fn run(
         Got::It(Err(error)) => return (end_of(&error, waiting.open), None),
         Got::It(Ok(response)) => response,
     };
-    let (mut parts, body) = response.into_parts();
-    if order.mode == Mode::Stream {
-        detach(&mut parts.headers);
-    }
+    let (parts, body) = response.into_parts();
+    let at = until.meter.read_at();
+    let head = head_of(&parts, at);
+    reader.begin(head.status);
     measured.answered = Some(Answered {
-        framing: framing(waiting.open.protocol(), &parts.headers, &body),
-        at: waiting.open.meter.read_at(),
-        parts,
+        head,
+        framing: Framing::Http2,
     });
-    read(body, order, patience, ids, by, waiting, measured).await
-}
-
-/// Reads a body to its end.
-async fn read(
-    body: Incoming,
-    order: &Order,
-    patience: &Patience,
-    ids: &Ids,
-    by: Instant,
-    waiting: &mut Waiting<'_>,
-    measured: &mut Measured,
-) -> (End, Option<Cut>) {
-    let meter = Arc::clone(&waiting.open.meter);
-    let mut body = pin!(body);
-    let good = measured
-        .answered
-        .as_ref()
-        .is_some_and(|answered| answered.parts.status == 200);
-    let mut sieve = (order.mode == Mode::Stream && good).then(|| Sieve::new(order.keep_text));
-    let mut told_id = false;
-    // One timer for all waits: it is set anew when it goes off, not at every read.
-    waiting.alarms.by(by.min(meter.read_at() + patience.idle));
-    let outcome = loop {
+    until.headed = true;
+    waiting.alarms.by(until.by.min(at + until.idle));
+    let mut body: std::pin::Pin<&mut Incoming> = pin!(body);
+    loop {
         let frame = waiting
             .until(
-                |cx| body.as_mut().poll_frame(cx),
-                |now| {
-                    let idle = meter.read_at() + patience.idle;
-                    if now >= by {
-                        Err(Cut::Total)
-                    } else if now >= idle {
-                        Err(Cut::Idle)
-                    } else {
-                        Ok(idle.min(by))
-                    }
-                },
+                |open, cx| polled(open, cx, |cx| body.as_mut().poll_frame(cx)),
+                |now| until.late(now),
             )
             .await;
-        let at = meter.read_at();
-        // One that never lets us wait would never be cut.
-        let cut = match &frame {
-            Got::It(Some(Ok(_))) if at >= by => Some(Cut::Total),
-            Got::It(Some(Ok(_))) if waiting.stop.is_cancelled() => Some(Cut::Ourselves),
-            _ => None,
-        };
-        if let Some(cut) = cut {
-            break (ended_by(cut), Some(cut));
-        }
+        let at = until.meter.read_at();
         match frame {
-            Got::Cut(cut) => break (ended_by(cut), Some(cut)),
-            Got::It(None) => break (End::Complete, None),
-            Got::It(Some(Err(error))) => break (end_of(&error, waiting.open), None),
+            Got::Cut(cut) => return (ended_by(cut), Some(cut)),
+            Got::It(None) => return (End::Complete, None),
+            Got::It(Some(Err(error))) => return (end_of(&error, waiting.open), None),
             Got::It(Some(Ok(frame))) => {
-                let Ok(bytes) = frame.into_data() else {
-                    continue; // trailers
-                };
-                match &mut sieve {
-                    Some(sieve) => {
-                        let brought = sieve.feed(&bytes, at);
-                        if brought.events > 0 && measured.first_event.is_none() {
-                            measured.first_event = Some(at);
-                        }
-                        if let (false, Some(id)) = (told_id, sieve.id()) {
-                            // At once: another stream may bring it while this one runs (STREAM-9).
-                            ids.begun(id);
-                            told_id = true;
-                        }
-                        measured.contents_came(brought.contents, at, patience.stall);
-                        let enough = order
-                            .abandon_after
-                            .is_some_and(|chunks| measured.contents >= chunks);
-                        if enough && !sieve.is_done() {
-                            break (End::Abandoned, Some(Cut::Ourselves));
-                        }
-                        if sieve.is_too_large() {
-                            break (End::TooLarge, None);
-                        }
-                    }
-                    None => {
-                        measured.body.bytes.extend_from_slice(&bytes);
-                        let size = measured.body.bytes.len();
-                        measured.body.arrivals = vec![(size, at)];
-                        if size > MOST {
-                            break (End::TooLarge, None);
-                        }
-                    }
+                if let Ok(bytes) = frame.into_data() // else they are trailers
+                    && let Some(enough) = reader.take(&bytes, at, measured)
+                {
+                    return enough;
+                }
+                if let Some(cut) = restless(waiting.stop, until, at) {
+                    return (ended_by(cut), Some(cut));
                 }
             }
         }
-    };
-    if let Some(sieve) = sieve {
-        // Where the head has to be read by the rules, they need a body to it.
-        let sure = outcome.0 == End::Complete
-            && measured
-                .answered
-                .as_ref()
-                .is_some_and(|answered| verdict::right_head(answered, order.mode));
-        measured.sieved = Some(sieve.finish(sure, meter.read_at()));
     }
-    outcome
 }
 
-/// Copies the values of fields out of the connection's read buffer, which they would hold for as long as the answer
-/// takes: a stream would need a second buffer beside it.
-fn detach(headers: &mut http::HeaderMap) {
-    for value in headers.values_mut() {
-        if let Ok(copy) = http::HeaderValue::from_bytes(value.as_bytes()) {
-            *value = copy;
+/// First the connection, then what it brought: what it brought before has been taken, and its next read is what is waited
+/// for.
+fn polled<T>(
+    open: &mut Open,
+    cx: &mut Context<'_>,
+    mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    match open.speaking() {
+        Speaking::Http2(http2) => http2.poll_until(cx, ready),
+        Speaking::Http1(_) => ready(cx),
+    }
+}
+
+/// Takes an answer's body as it comes.
+struct Reader<'a> {
+    order: &'a Order,
+    stall: Duration,
+    ids: &'a Ids,
+    /// Of a stream that was asked for and came.
+    sieve: Option<Sieve>,
+    told_id: bool,
+}
+
+impl Reader<'_> {
+    /// The head has come.
+    fn begin(&mut self, status: u16) {
+        self.sieve = (self.order.mode == Mode::Stream && status == 200)
+            .then(|| Sieve::new(self.order.keep_text));
+    }
+
+    /// Takes what a read brought of the body; says how the answer ends, if that is enough of it.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        at: Instant,
+        measured: &mut Measured,
+    ) -> Option<(End, Option<Cut>)> {
+        let Some(sieve) = &mut self.sieve else {
+            measured.body.bytes.extend_from_slice(bytes);
+            let size = measured.body.bytes.len();
+            measured.body.arrivals = vec![(size, at)];
+            return (size > MOST).then_some((End::TooLarge, None));
+        };
+        let brought = sieve.feed(bytes, at);
+        if brought.events > 0 && measured.first_event.is_none() {
+            measured.first_event = Some(at);
         }
+        if let (false, Some(id)) = (self.told_id, sieve.id()) {
+            // At once: another stream may bring it while this one runs (STREAM-9).
+            self.ids.begun(id);
+            self.told_id = true;
+        }
+        measured.contents_came(brought.contents, at, self.stall);
+        let enough = self
+            .order
+            .abandon_after
+            .is_some_and(|chunks| measured.contents >= chunks);
+        if enough && !sieve.is_done() {
+            return Some((End::Abandoned, Some(Cut::Ourselves)));
+        }
+        sieve.is_too_large().then_some((End::TooLarge, None))
+    }
+
+    /// The answer is over.
+    fn finish(self, end: &End, at: Instant, measured: &mut Measured) {
+        if let Some(sieve) = self.sieve {
+            // Where the head has to be read by the rules, they need a body to it.
+            let sure = *end == End::Complete
+                && measured.surplus.is_empty()
+                && measured
+                    .answered
+                    .as_ref()
+                    .is_some_and(|answered| verdict::right_head(answered, self.order.mode));
+            measured.sieved = Some(sieve.finish(sure, at));
+        }
+    }
+}
+
+/// The head of an answer of HTTP/2.
+fn head_of(parts: &http::response::Parts, at: Instant) -> Head {
+    let mut headers = Headers::new();
+    for (name, value) in &parts.headers {
+        headers.push(name.as_str(), value.as_bytes());
+    }
+    Head {
+        version: format!("{:?}", parts.version),
+        status: parts.status.as_u16(),
+        // HTTP/2 has none.
+        reason: String::new(),
+        headers,
+        at,
     }
 }
 
@@ -506,68 +690,10 @@ fn ended_by(cut: Cut) -> End {
     }
 }
 
-/// How an exchange ended that hyper gave up. What it says of a request can be the connection's error.
-fn end_of(error: &hyper::Error, open: &Open) -> End {
-    let error = if error.is_canceled() {
-        open.failure().unwrap_or(error)
-    } else {
-        error
-    };
-    if open.protocol() == Protocol::Http2 {
-        return end_of_http2(error);
-    }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    let mut kind = None;
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            kind = Some(io.kind());
-        }
-        source = cause.source();
-    }
-    match kind {
-        Some(
-            std::io::ErrorKind::ConnectionReset
-            | std::io::ErrorKind::ConnectionAborted
-            | std::io::ErrorKind::BrokenPipe,
-        ) => End::Reset,
-        Some(std::io::ErrorKind::UnexpectedEof) => End::Closed,
-        _ if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {
-            End::Closed
-        }
-        _ => End::Malformed {
-            what: told(error),
-            offset: 0,
-        },
-    }
-}
-
-/// An error with its causes, in a line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
-}
-
-fn framing(protocol: Protocol, headers: &http::HeaderMap, body: &Incoming) -> Framing {
-    if protocol == Protocol::Http2 {
-        return Framing::Http2;
-    }
-    if headers.contains_key(http::header::TRANSFER_ENCODING) {
-        return Framing::Chunked {
-            extensions: false,
-            intricate_extensions: false,
-            trailers: Headers::new(),
-        };
-    }
-    match body.size_hint().exact() {
-        Some(length) if headers.contains_key(http::header::CONTENT_LENGTH) => {
-            Framing::Length(length)
-        }
-        Some(_) => Framing::Empty,
-        None => Framing::Close,
+/// How an exchange ended that hyper gave up.
+fn end_of(error: &hyper::Error, open: &mut Open) -> End {
+    match open.speaking() {
+        Speaking::Http2(http2) => http2.end_of(error),
+        Speaking::Http1(_) => End::Reset,
     }
 }

@@ -1,18 +1,18 @@
 //! A lane: the connection of one user, and the bytes and instants of its reads.
 //!
-//! The connection is hyper's, driven by whoever waits for the answer and not by a task of its own: so the instant of a
-//! read is taken where the read happens, before anything is parsed, and a stream costs one task and no channel.
+//! The connection is driven by whoever waits for the answer and not by a task of its own: so the instant of a read is
+//! taken where the read happens, before anything is parsed, and a stream costs one task, no channel and no buffer.
 
 use super::relay::Relay;
 use super::switch::Switch;
 use crate::time::Deadline;
-use crate::wire::{ByteStream, Dialer, Protocol, Unreachable};
+use crate::wire::{ByteStream, Dialer, End, Protocol, Unreachable, end_of_http2};
 use bytes::Bytes;
-use futures_util::future::Either;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,8 +97,6 @@ impl AsyncWrite for Metered {
         polled
     }
 
-    // Not vectored: hyper then puts head and body into one buffer, and one plain write costs less than a gathering one.
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -117,31 +115,85 @@ impl Metered {
     }
 }
 
-type Io = TokioIo<Metered>;
-
-/// What requests are handed to.
-enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
+/// What an open connection speaks.
+enum Spoken {
+    Http1(Http1),
+    Http2(Box<Http2>),
 }
 
-/// What reads and writes. Boxed, since it is polled in place and moves with its lane.
-enum Driven {
-    Http1(Pin<Box<http1::Connection<Io, Full<Bytes>>>>),
-    Http2(Pin<Box<http2::Connection<Io, Full<Bytes>, Aside>>>, Aside),
+/// HTTP/1.1 on a socket of our own: what is written and read here is what wire's parser makes an answer of.
+pub(super) struct Http1 {
+    io: Metered,
+    /// The request, as long as not all of it has been written.
+    out: Vec<u8>,
+    written: usize,
+    /// Bytes went out that may not have left yet (TLS).
+    flushing: bool,
 }
 
-impl Driven {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        match self {
-            Driven::Http1(connection) => connection.as_mut().poll(cx),
-            Driven::Http2(connection, aside) => {
-                let polled = connection.as_mut().poll(cx);
-                aside.poll(cx);
-                polled
+/// One read at most.
+const READ: usize = 64 * 1024;
+
+thread_local! {
+    /// Where reads go. What they bring is taken before anybody else reads: so no connection needs a buffer.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into_boxed_slice());
+}
+
+impl Http1 {
+    /// Gives the connection a request to write.
+    pub(super) fn send(&mut self, request: Vec<u8>) {
+        self.out = request;
+        self.written = 0;
+    }
+
+    /// Whether the request is out.
+    pub(super) fn has_sent(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Writes what there is to write, and reads once: how many bytes, none at the connection's end. `take` gets them.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<usize>> {
+        while self.written < self.out.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.out[self.written..]) {
+                Poll::Ready(Ok(count)) if count > 0 => self.written += count,
+                // It takes no more; what it has to say about that is still to be read.
+                Poll::Ready(_) => break,
+                Poll::Pending => break,
             }
         }
+        if !self.out.is_empty() && self.written == self.out.len() {
+            self.out = Vec::new();
+            self.written = 0;
+            self.flushing = true;
+        }
+        if self.flushing && Pin::new(&mut self.io).poll_flush(cx).is_ready() {
+            self.flushing = false;
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            std::task::ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+            let bytes = read.filled();
+            if !bytes.is_empty() {
+                take(bytes);
+            }
+            Poll::Ready(Ok(bytes.len()))
+        })
     }
+}
+
+/// HTTP/2 is hyper's, driven by whoever waits for the answer and not by a task of its own.
+pub(super) struct Http2 {
+    sender: http2::SendRequest<Full<Bytes>>,
+    /// Boxed, since it is polled in place and moves with its lane.
+    driven: Pin<Box<http2::Connection<TokioIo<Metered>, Full<Bytes>, Aside>>>,
+    aside: Aside,
+    /// How it ended, once it has.
+    ended: Option<Result<(), hyper::Error>>,
+    relay: Relay,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -181,36 +233,13 @@ impl Aside {
     }
 }
 
-/// An open connection.
-pub(super) struct Open {
-    sender: Sender,
-    driven: Driven,
-    /// How it ended, once it has.
-    ended: Option<Result<(), hyper::Error>>,
-    relay: Relay,
-    pub(super) meter: Arc<Meter>,
-    /// Requests that went over it.
-    pub(super) used: u64,
-}
-
-impl Open {
+impl Http2 {
     /// Hands a request to the connection. What comes of it comes while that is polled.
     pub(super) fn send(
         &mut self,
         request: http::Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, hyper::Error>> + use<> {
-        match &mut self.sender {
-            Sender::Http1(sender) => Either::Left(sender.send_request(request)),
-            Sender::Http2(sender) => Either::Right(sender.send_request(request)),
-        }
-    }
-
-    /// What it speaks.
-    pub(super) fn protocol(&self) -> Protocol {
-        match self.sender {
-            Sender::Http1(_) => Protocol::Http1,
-            Sender::Http2(_) => Protocol::Http2,
-        }
+        self.sender.send_request(request)
     }
 
     /// Lets the connection read and write, until that makes `ready`.
@@ -219,31 +248,65 @@ impl Open {
         cx: &mut Context<'_>,
         mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let (driven, ended) = (&mut self.driven, &mut self.ended);
+        let (driven, aside, ended) = (&mut self.driven, &self.aside, &mut self.ended);
         self.relay.poll(cx, |cx| {
-            if ended.is_none()
-                && let Poll::Ready(result) = driven.poll(cx)
-            {
-                *ended = Some(result);
+            if ended.is_none() {
+                if let Poll::Ready(result) = driven.as_mut().poll(cx) {
+                    *ended = Some(result);
+                }
+                aside.poll(cx);
             }
             ready(cx)
         })
     }
 
-    /// Whether it can carry another request.
-    pub(super) fn is_open(&self) -> bool {
-        let closed = match &self.sender {
-            Sender::Http1(sender) => sender.is_closed(),
-            Sender::Http2(sender) => sender.is_closed(),
-        };
-        self.ended.is_none() && !closed
+    /// What an error of a request is: it can be the connection's.
+    pub(super) fn end_of(&self, error: &hyper::Error) -> End {
+        match &self.ended {
+            Some(Err(failure)) if error.is_canceled() => end_of_http2(failure),
+            _ => end_of_http2(error),
+        }
+    }
+}
+
+/// An open connection.
+pub(super) struct Open {
+    spoken: Spoken,
+    pub(super) meter: Arc<Meter>,
+    /// Requests that went over it.
+    pub(super) used: u64,
+}
+
+/// The same, by what it speaks.
+pub(super) enum Speaking<'a> {
+    Http1(&'a mut Http1),
+    Http2(&'a mut Http2),
+}
+
+impl Open {
+    pub(super) fn speaking(&mut self) -> Speaking<'_> {
+        match &mut self.spoken {
+            Spoken::Http1(http1) => Speaking::Http1(http1),
+            Spoken::Http2(http2) => Speaking::Http2(http2),
+        }
     }
 
-    /// The error it ended with.
-    pub(super) fn failure(&self) -> Option<&hyper::Error> {
-        match &self.ended {
-            Some(Err(error)) => Some(error),
-            Some(Ok(())) | None => None,
+    /// What it speaks.
+    pub(super) fn protocol(&self) -> Protocol {
+        match self.spoken {
+            Spoken::Http1(_) => Protocol::Http1,
+            Spoken::Http2(_) => Protocol::Http2,
+        }
+    }
+
+    /// Whether it can carry another request. One that the target has closed, or said something on unasked, is noticed.
+    fn is_open(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.spoken {
+            Spoken::Http1(http1) => http1.poll(cx, |_| ()).is_pending(),
+            Spoken::Http2(http2) => {
+                let _ = http2.poll_until(cx, |_| Poll::Ready(()));
+                http2.ended.is_none() && !http2.sender.is_closed()
+            }
         }
     }
 }
@@ -326,8 +389,8 @@ impl Lane {
     /// The connection that was kept, if it is still open. One that the target has closed meanwhile is noticed here.
     pub(super) async fn kept(&mut self) -> Option<Box<Open>> {
         let mut open = self.open.take()?;
-        std::future::poll_fn(|cx| open.poll_until(cx, |_| Poll::Ready(()))).await;
-        open.is_open().then_some(open)
+        let is_open = std::future::poll_fn(|cx| Poll::Ready(open.is_open(cx))).await;
+        is_open.then_some(open)
     }
 
     /// A new connection, and how long it took to open.
@@ -342,32 +405,35 @@ impl Lane {
             Protocol::Http2 => dialer.http2_stream(deadline).await?,
         };
         let meter = Arc::new(Meter::new());
-        let io = TokioIo::new(Metered {
+        let io = Metered {
             stream,
             meter: Arc::clone(&meter),
-        });
-        let refused = |error: hyper::Error| Unreachable::Connect(error.to_string());
-        let (sender, driven) = match self.way.protocol {
-            Protocol::Http1 => {
-                let shaken = http1::Builder::new().handshake(io).await;
-                let (sender, driven) = shaken.map_err(refused)?;
-                (Sender::Http1(sender), Driven::Http1(Box::pin(driven)))
-            }
+        };
+        let spoken = match self.way.protocol {
+            Protocol::Http1 => Spoken::Http1(Http1 {
+                io,
+                out: Vec::new(),
+                written: 0,
+                flushing: false,
+            }),
             Protocol::Http2 => {
                 let aside = Aside::default();
-                let shaken = http2::Builder::new(aside.clone()).handshake(io).await;
-                let (sender, driven) = shaken.map_err(refused)?;
-                (
-                    Sender::Http2(sender),
-                    Driven::Http2(Box::pin(driven), aside),
-                )
+                let shaken = http2::Builder::new(aside.clone())
+                    .handshake(TokioIo::new(io))
+                    .await;
+                let (sender, driven) =
+                    shaken.map_err(|error| Unreachable::Connect(error.to_string()))?;
+                Spoken::Http2(Box::new(Http2 {
+                    sender,
+                    driven: Box::pin(driven),
+                    aside,
+                    ended: None,
+                    relay: Relay::new(),
+                }))
             }
         };
         let open = Open {
-            sender,
-            driven,
-            ended: None,
-            relay: Relay::new(),
+            spoken,
             meter,
             used: 0,
         };
@@ -376,8 +442,6 @@ impl Lane {
 
     /// Gives a connection back for the next request.
     pub(super) fn give_back(&mut self, open: Box<Open>) {
-        if open.is_open() {
-            self.open = Some(open);
-        }
+        self.open = Some(open);
     }
 }

@@ -153,12 +153,7 @@ impl Mix {
             weights,
             addresses: heads
                 .into_iter()
-                .map(|headers| {
-                    Arc::new(Address {
-                        target: target.clone(),
-                        headers,
-                    })
-                })
+                .map(|headers| Arc::new(Address::new(target.clone(), headers)))
                 .collect(),
             model: profile.models_override.clone(),
             seed: scenario.seed,

@@ -261,7 +261,9 @@ impl Shard {
             }
         }
         if let Some(answered) = &measured.answered {
-            figures.time_to_headers.record(since(sent, answered.at));
+            figures
+                .time_to_headers
+                .record(since(sent, answered.head.at));
         }
         figures.request_latency.record(since(sent, ended));
         if let Some(due) = measured.due {

@@ -12,7 +12,6 @@ use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certa
 use crate::record::load::ErrorClass;
 use crate::time::Scale;
 use crate::wire::{Body, BodyFraming, End, Exchange, Framing, Headers, Request, Unreachable};
-use http::header;
 use std::time::Duration;
 
 /// What a measured answer is.
@@ -166,7 +165,8 @@ pub(super) fn judge(mut measured: Measured, order: &Order, bench: &Bench) -> (Me
 fn certainly(measured: &mut Measured, order: &Order) -> Option<Judged> {
     let mode = order.mode;
     let answered = measured.answered.as_ref()?;
-    if measured.end != End::Complete || !right_head(answered, mode) {
+    if measured.end != End::Complete || !measured.surplus.is_empty() || !right_head(answered, mode)
+    {
         return None;
     }
     let (id, tokens, text) = match (&measured.sieved, mode) {
@@ -207,37 +207,35 @@ fn said(body: &[u8], order: &Order) -> Option<String> {
 
 /// Whether a head is one in which no rule finds anything.
 pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
-    let headers = &answered.parts.headers;
-    let is = |name: header::HeaderName, wanted: &[&str]| {
-        let mut values = headers.get_all(name).iter();
+    let headers = &answered.head.headers;
+    let is = |name: &str, wanted: &[&str]| {
+        let mut values = headers.all(name);
         match (values.next(), values.next()) {
-            (Some(value), None) => wanted
-                .iter()
-                .any(|wanted| value.as_bytes() == wanted.as_bytes()),
+            (Some(value), None) => wanted.iter().any(|wanted| value == wanted.as_bytes()),
             _ => false,
         }
     };
-    let measured = headers.contains_key(header::CONTENT_LENGTH);
-    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let lengths = headers.all("content-length").count();
+    let chunked = headers.has("transfer-encoding");
     let framed = match answered.framing {
         Framing::Http2 => !chunked,
-        _ => measured != chunked,
+        _ => (lengths > 0) != chunked,
     };
-    answered.parts.status == 200
+    answered.head.status == 200
         && framed
-        && headers.get_all(header::CONTENT_LENGTH).iter().count() <= 1
-        && !headers.contains_key(header::CONTENT_ENCODING)
+        && lengths <= 1
+        && !headers.has("content-encoding")
         && match mode {
             Mode::Json => is(
-                header::CONTENT_TYPE,
+                "content-type",
                 &["application/json", "application/json; charset=utf-8"],
             ),
             Mode::Stream => {
                 is(
-                    header::CONTENT_TYPE,
+                    "content-type",
                     &["text/event-stream", "text/event-stream; charset=utf-8"],
                 ) && is(
-                    header::CACHE_CONTROL,
+                    "cache-control",
                     &[
                         "no-store",
                         "no-cache",
@@ -272,10 +270,10 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
         request,
         sent_bytes: usize::try_from(measured.bytes_sent).unwrap_or(usize::MAX),
         interim: Vec::new(),
-        head: answered.map(Answered::head),
+        head: answered.map(|answered| answered.head.clone()),
         framing: answered.map(|answered| answered.framing.clone()),
         body,
-        surplus: Vec::new(),
+        surplus: measured.surplus.clone(),
         received: Vec::new(),
         received_bytes: measured.bytes_received,
         end: measured.end.clone(),
@@ -284,7 +282,7 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
         started: measured.sent,
         sent_at: Some(measured.sent),
         first_byte_at: (measured.bytes_received > 0)
-            .then_some(answered.map_or(measured.ended, |answered| answered.at)),
+            .then_some(answered.map_or(measured.ended, |answered| answered.head.at)),
         ended: measured.ended,
         reusable: measured.end == End::Complete,
     }

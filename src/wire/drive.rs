@@ -13,10 +13,10 @@ use std::time::Instant;
 use tokio::time::timeout_at;
 
 use super::connection::{Got, Socket};
-use super::exchange::{EVIDENCE, Encoded, bounded, keep, says_close};
+use super::exchange::{EVIDENCE, Encoded, bounded, keep, persists};
 use super::outgoing::Outgoing;
 use super::parse::{Answer, Limits, SURPLUS};
-use super::{End, Exchange, Framing, Pieces, Protocol, Request};
+use super::{End, Exchange, Pieces, Protocol, Request};
 use crate::time::Deadline;
 
 /// An exchange under way.
@@ -226,20 +226,14 @@ impl Drive {
         }
         let head = self.answer.head;
         let framing = self.answer.framing;
-        // RFC 9112 §9.3; a connection that has had both framings in one head has to be closed (§6.1).
         let reusable = end == End::Complete
             && surplus.is_empty()
             && !socket.ended
             && sent_at.is_some()
             && !self.request.says_close()
-            && head.as_ref().is_some_and(|head| {
-                head.version != "HTTP/1.0"
-                    && head.status != 101
-                    && !says_close(&head.headers)
-                    && !(head.headers.has("content-length")
-                        && head.headers.has("transfer-encoding"))
-            })
-            && !matches!(framing, Some(Framing::Close));
+            && head
+                .as_ref()
+                .is_some_and(|head| persists(head, framing.as_ref()));
         let exchange = Exchange {
             request: self.request,
             sent: bounded(&self.encoded),

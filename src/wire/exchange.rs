@@ -160,6 +160,17 @@ pub(super) fn says_close(headers: &Headers) -> bool {
         .any(|option| option.eq_ignore_ascii_case("close"))
 }
 
+/// Whether another request may follow on the connection of a whole answer with this head (RFC 9112 §9.3). One that has
+/// had both framings in one head has to be closed (§6.1).
+pub(crate) fn persists(head: &Head, framing: Option<&Framing>) -> bool {
+    let headers = &head.headers;
+    head.version != "HTTP/1.0"
+        && head.status != 101
+        && !says_close(headers)
+        && !(headers.has("content-length") && headers.has("transfer-encoding"))
+        && !matches!(framing, Some(Framing::Close))
+}
+
 /// How a request's bytes reach the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Pieces {

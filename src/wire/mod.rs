@@ -30,6 +30,7 @@ pub use dial::Dialer;
 pub use endpoint::{Address, Endpoint, EndpointError, Scheme};
 pub use exchange::*;
 pub use flight::{Flight, Progress};
+pub(crate) use parse::{Answer, Limits, SURPLUS};
 pub use proxy::{Proxy, ProxyError};
 pub use tls::{TlsOptions, TlsSetupError};
 pub use transport::Transport;

@@ -11,18 +11,18 @@ use super::{Body, End, Framing, Head, Headers};
 
 /// How much of an answer is read before it is given up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Bytes of all heads and trailers together.
-    pub(super) head: usize,
+    pub(crate) head: usize,
     /// Interim answers.
-    pub(super) interim: usize,
+    pub(crate) interim: usize,
     /// Bytes of the body, coded or not.
-    pub(super) body: usize,
+    pub(crate) body: usize,
 }
 
 impl Limits {
     /// Far more than any honest answer needs.
-    pub(super) const USUAL: Limits = Limits {
+    pub(crate) const USUAL: Limits = Limits {
         head: 256 * 1024,
         interim: 1000,
         body: 16 * 1024 * 1024,
@@ -33,23 +33,23 @@ impl Limits {
 const CHUNK_LINE: usize = 16 * 1024;
 
 /// Kept of bytes that nobody asked for.
-pub(super) const SURPLUS: usize = 4096;
+pub(crate) const SURPLUS: usize = 4096;
 
 /// One answer, as far as its bytes have come.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Interim answers.
-    pub(super) interim: Vec<Head>,
+    pub(crate) interim: Vec<Head>,
     /// The final head.
-    pub(super) head: Option<Head>,
+    pub(crate) head: Option<Head>,
     /// The body's framing; set with the final head unless that can't be read.
-    pub(super) framing: Option<Framing>,
+    pub(crate) framing: Option<Framing>,
     /// The body.
-    pub(super) body: Body,
+    pub(crate) body: Body,
     /// Empty lines before a status line: they belong to no answer.
-    pub(super) surplus: Vec<u8>,
+    pub(crate) surplus: Vec<u8>,
     /// How it ended, as far as its bytes tell.
-    pub(super) over: Option<End>,
+    pub(crate) over: Option<End>,
     limits: Limits,
     no_body: bool,
     state: State,
@@ -92,7 +92,7 @@ struct Flaw(String, usize);
 
 impl Answer {
     /// The answer to a request of this method, of which nothing has come yet.
-    pub(super) fn new(method: &str, limits: Limits) -> Answer {
+    pub(crate) fn new(method: &str, limits: Limits) -> Answer {
         Answer {
             interim: Vec::new(),
             head: None,
@@ -114,7 +114,7 @@ impl Answer {
     }
 
     /// Takes the next bytes, which were read at this instant; says how many of them belong to this answer.
-    pub(super) fn feed(&mut self, bytes: &[u8], at: Instant) -> usize {
+    pub(crate) fn feed(&mut self, bytes: &[u8], at: Instant) -> usize {
         let before = self.body.bytes.len();
         let mut taken = 0;
         while taken < bytes.len() && self.over.is_none() {
@@ -132,8 +132,16 @@ impl Answer {
         taken
     }
 
+    /// Takes away what has come of the body so far, for whoever keeps no more of it than they need: puts it in the place
+    /// of what `bytes` held.
+    pub(crate) fn take_body(&mut self, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        std::mem::swap(bytes, &mut self.body.bytes);
+        self.body.arrivals.clear();
+    }
+
     /// The other side has ended the connection in good order.
-    pub(super) fn eof(&mut self) {
+    pub(crate) fn eof(&mut self) {
         if self.over.is_none() {
             if self.state == State::UntilClose {
                 self.complete();
@@ -191,6 +199,13 @@ impl Answer {
                 Ok(bytes.len())
             }
             State::ChunkSize { size, digits } => self.chunk_size(bytes[0], size, digits),
+            // Almost every chunk has none.
+            State::ChunkExtensions { size, .. }
+                if self.line.is_empty() && bytes.starts_with(b"\r\n") =>
+            {
+                self.chunk_begins(size);
+                Ok(2)
+            }
             State::ChunkExtensions { size, length } => {
                 let end = bytes.iter().position(|b| *b == b'\n');
                 let part = &bytes[..end.map_or(bytes.len(), |n| n + 1)];
@@ -223,6 +238,10 @@ impl Answer {
                     State::ChunkData(left)
                 };
                 Ok(step)
+            }
+            State::ChunkEnd if self.line.is_empty() && bytes.starts_with(b"\r\n") => {
+                self.state = State::ChunkSize { size: 0, digits: 0 };
+                Ok(2)
             }
             State::ChunkEnd => {
                 let flaw = || Flaw("no line end after a chunk's data".to_owned(), self.offset);

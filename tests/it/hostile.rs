@@ -131,14 +131,14 @@ impl Harm {
     }
 }
 
-/// A gigabyte of spaces, packed: a megabyte.
+/// A gigabyte of spaces, packed: a megabyte, in members of a mebibyte each (RFC 1952 §2.2).
 fn bomb() -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let spaces = vec![b' '; 1 << 20];
-    for _ in 0..1024 {
-        packed.write_all(&spaces).expect("memory can be written");
-    }
-    packed.finish().expect("memory can be written")
+    packed
+        .write_all(&vec![b' '; 1 << 20])
+        .expect("memory can be written");
+    let member = packed.finish().expect("memory can be written");
+    member.repeat(1024)
 }
 
 /// A server that answers well so often, and does harm from then on.
