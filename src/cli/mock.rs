@@ -119,9 +119,14 @@ fn check(args: &Args) -> Result<MockConfig, Vec<Complaint>> {
         chunks: checked(
             "--chunks",
             &args.chunks,
-            "a number of 1 or more",
+            "a number from 1 to 1000000",
             &mut complaints,
-            |text| text.parse().ok().filter(|chunks| *chunks > 0),
+            // A stream is made before it is sent.
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|chunks| (1..=1_000_000).contains(chunks))
+            },
         )
         .unwrap_or(default.chunks),
     };

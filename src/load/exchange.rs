@@ -144,6 +144,8 @@ pub(super) struct Measured {
     pub(super) reused: bool,
     /// How long nothing had come over it before the request was sent.
     pub(super) idle: Duration,
+    /// How long nothing had come when it ended.
+    pub(super) silence: Duration,
 }
 
 /// No server's keep-alive time-out is shorter.
@@ -194,6 +196,7 @@ impl Measured {
             protocol: Protocol::Http1,
             reused: false,
             idle: Duration::ZERO,
+            silence: Duration::ZERO,
         }
     }
 
@@ -324,6 +327,7 @@ async fn once(
         true => open.meter.read_at(),
         false => Instant::now(),
     };
+    measured.silence = at.saturating_duration_since(open.meter.read_at());
     let measured = measured.over(end, cut, at);
     if whole && may_follow(&mut open, &measured) {
         lane.give_back(open);

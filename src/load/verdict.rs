@@ -247,6 +247,9 @@ pub(super) fn right_head(answered: &Answered, mode: Mode) -> bool {
         }
 }
 
+/// A stream of which something came so lately had not stopped.
+const FLOWING: Duration = Duration::from_secs(1);
+
 /// The exchange as the judge reads it.
 fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
     let mut headers = Headers::new();
@@ -276,7 +279,11 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
         surplus: measured.surplus.clone(),
         received: Vec::new(),
         received_bytes: measured.bytes_received,
-        end: measured.end.clone(),
+        end: match measured.cut {
+            // It was our patience that ended, and nothing is judged by speed: no rule has to know of it.
+            Some(Cut::Total) if measured.silence < FLOWING => End::Abandoned,
+            _ => measured.end.clone(),
+        },
         protocol: measured.protocol,
         reused: measured.reused,
         started: measured.sent,

@@ -363,3 +363,43 @@ fn either_driver_measures_the_same() {
     }
     panic!("{told}");
 }
+
+/// Nothing is judged by speed: a stream that still comes when our patience ends is an error of this run, and breaks no
+/// MUST. One that stopped before does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_only_slow_breaks_nothing() {
+    for still_comes in [true, false] {
+        let server = Server::start(move |mut stream| async move {
+            read_request(&mut stream).await;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n";
+            let data = chunk(1);
+            let piece = format!("{:x}\r\n{data}\r\n", data.len());
+            let _ = stream.write_all((head.to_owned() + &piece).as_bytes()).await;
+            while still_comes && stream.write_all(piece.as_bytes()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            read_request(&mut stream).await;
+        })
+        .await;
+        let scenario = "name = \"slow\"\n[load]\nmodel = \"closed\"\n[[load.stage]]\nname = \"all\"\nduration_s = 1\nusers = 2\nshape = \"step\"\n\
+                        [budget]\ncompletions = 2\n[[request]]\nname = \"stream\"\nstream = true\n";
+        let run = load(&server, scenario, "tasks", "json=report.json").file(
+            "profile.toml",
+            profile(&server).replace("[keys]", "timeout_s = 2\n[keys]"),
+        );
+        let (output, report) = ended(run).await;
+        let errors = report["errors"].as_array().expect("an array");
+        assert_eq!(errors.len(), 1, "{report}");
+        assert_eq!(errors[0]["class"], "total_timeout");
+        assert_eq!(errors[0]["count"], 2);
+        assert_eq!(errors[0]["requirement"].is_null(), still_comes, "{report}");
+        // Not one answer was right: that alone is 1.
+        assert_eq!(output.code, Some(1), "{}", output.text());
+        let broken = report["checks"]
+            .as_array()
+            .expect("an array")
+            .iter()
+            .any(|check| check["failed"] != 0);
+        assert_eq!(broken, !still_comes, "{report}");
+    }
+}
