@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Longer than anybody waits, and so short that sums of a few can't overflow.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// How fast the target's clock runs: at 0.01 its 130 s time-out comes after 1.3 s of ours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale(f64);
@@ -20,9 +23,11 @@ impl Scale {
         self.0
     }
 
-    /// So many seconds of the target's clock, in our time.
+    /// So many seconds of the target's clock, in our time; a century at most.
     pub fn seconds(self, seconds: f64) -> Duration {
-        Duration::try_from_secs_f64((seconds * self.0).max(0.0)).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64((seconds * self.0).max(0.0))
+            .unwrap_or(CENTURY)
+            .min(CENTURY)
     }
 
     /// So much of our time, in seconds of the target's clock.
@@ -38,7 +43,6 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// A deadline so far from now; a century at most, so that the sum can't overflow.
     pub fn after(span: Duration) -> Deadline {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
         Deadline(Instant::now() + span.min(CENTURY))
     }
 

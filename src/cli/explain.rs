@@ -7,6 +7,7 @@ use super::list::{KINDS, figures, modes};
 use super::outlet::Stream;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
+use crate::judge::AMBIENT;
 use crate::load::{BUILTIN, Metric, NotFound, Scenario, Stat};
 use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
 use crate::profile::{Fixture, nearest};
@@ -47,6 +48,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         page.case(case)?;
     } else if let Ok(requirement) = RequirementId::parse(id) {
         page.requirement(requirement, &catalogue)?;
+    } else if let Some(rule) = AMBIENT.iter().find(|rule| rule.id == id) {
+        page.title(rule.id, "rule that every answer is held to")?;
+        page.entry("requirement", rule.requirement.as_str())?;
+        page.entry("level", &rule.requirement.level().as_str().to_uppercase())?;
+        page.entry("why", rule.why)?;
+        page.sentences(rule.requirement)?;
     } else if let Some(code) = ErrorCode::parse(id) {
         page.code(code, &catalogue)?;
     } else if let Some(fixture) = Fixture::parse(id) {

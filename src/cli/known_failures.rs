@@ -3,7 +3,7 @@
 use super::complaint::Complaint;
 use crate::case::Catalogue;
 use crate::conform::ExpectedFailure;
-use crate::judge::Mode;
+use crate::judge::{AMBIENT, Mode};
 use crate::profile::{Document, Key, Kind, Wrong, nearest, read_file};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -75,6 +75,7 @@ fn ids(catalogue: &Catalogue) -> Vec<String> {
             ids.push(format!("{}.stream", case.id()));
         }
     }
+    ids.extend(AMBIENT.iter().map(|rule| rule.id.to_owned()));
     ids
 }
 

@@ -297,6 +297,22 @@ fn samples(args: &Args, complaints: &mut Vec<Complaint>) -> Option<(PathBuf, Fil
     if !complaints.is_empty() {
         return None;
     }
+    if path.as_os_str() == "-" {
+        let complaint = Complaint::new("--samples: samples go to a file, not to standard output");
+        complaints.push(complaint.help("/dev/stdout is one, where that is meant"));
+        return None;
+    }
+    let reports = args.report.iter().filter_map(|text| text.split_once('='));
+    if reports
+        .into_iter()
+        .any(|(_, other)| path == Path::new(other))
+    {
+        let path = path.display();
+        complaints.push(Complaint::new(format!(
+            "--samples: a report would go to `{path}` too"
+        )));
+        return None;
+    }
     match File::create(&path) {
         Ok(file) => Some((path, file)),
         Err(error) => {

@@ -5,7 +5,7 @@ use super::select::wanted;
 use crate::case::{Catalogue, reason_unobservable};
 use crate::contract::{Level, RequirementId};
 use crate::judge::{NO_CODE, Verdict};
-use crate::record::{Ended, Outcome, Summary, TestResult};
+use crate::record::{Ended, NOT_SELECTED, Outcome, Summary, TestResult};
 use std::collections::{BTreeMap, HashSet};
 
 /// Errors of the right status without any documented code are one cause, where all errors are so, or nearly: ERROR-1
@@ -96,13 +96,13 @@ pub(super) fn untested(
                 Ended::Completed
                     if !wanted(options, &[id.as_str()]) && !options.only.is_empty() =>
                 {
-                    "not selected".to_owned()
+                    NOT_SELECTED.to_owned()
                 }
                 Ended::Completed => reason_unobservable(id).map_or_else(
                     || match covered_by.get(&id) {
                         // A case of another requirement would have looked at it; what kept that from running did it.
                         Some(cases) => {
-                            kept_back(cases, results).unwrap_or_else(|| "not selected".to_owned())
+                            kept_back(cases, results).unwrap_or_else(|| NOT_SELECTED.to_owned())
                         }
                         None => "no case".to_owned(),
                     },

@@ -53,6 +53,11 @@ pub(super) struct Engine {
     pub(super) most_in_flight: AtomicU64,
     /// The same of each request of the mix.
     pub(super) by_request: Vec<AtomicU64>,
+    /// How long all answers together were in flight within the measured window, in nanoseconds; and those of each request.
+    flown: AtomicU64,
+    flown_by: Vec<AtomicU64>,
+    /// When no new requests were sent any more: the window's end.
+    pub(super) stopped: OnceLock<Instant>,
     pub(super) completions: AtomicU64,
     pub(super) budget: Option<u64>,
     pub(super) reached: AtomicBool,
@@ -126,6 +131,9 @@ impl Engine {
         let start = Instant::now();
         Engine {
             by_request: parts.mix.names().map(|_| AtomicU64::new(0)).collect(),
+            flown: AtomicU64::new(0),
+            flown_by: parts.mix.names().map(|_| AtomicU64::new(0)).collect(),
+            stopped: OnceLock::new(),
             samples: parts.samples,
             clock: parts.sharded.then(|| Mutex::new(Clock::new(start))),
             mix: parts.mix,
@@ -260,7 +268,40 @@ impl Engine {
         if let Some(flying) = of_request {
             flying.fetch_sub(1, Ordering::Relaxed);
         }
+        self.flew(request, measured.sent, measured.ended);
         Some(self.write_down(place, order, measured))
+    }
+
+    /// The measured window, once it has begun; up to now, while it lasts.
+    fn window(&self) -> Option<(Instant, Instant)> {
+        let begin = *self.measured.get()?;
+        let end = begin + Duration::from_secs_f64(self.timeline.length());
+        Some((
+            begin,
+            self.stopped.get().map_or(end, |stopped| end.min(*stopped)),
+        ))
+    }
+
+    /// An answer was in flight from here to there.
+    fn flew(&self, request: usize, sent: Instant, ended: Instant) {
+        let Some((begin, end)) = self.window() else {
+            return;
+        };
+        let span = ended.min(end).saturating_duration_since(sent.max(begin));
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        self.flown.fetch_add(nanos, Ordering::Relaxed);
+        if let Some(flown) = self.flown_by.get(request) {
+            flown.fetch_add(nanos, Ordering::Relaxed);
+        }
+    }
+
+    /// Answers in flight on average over the measured window: all, and those of each request. Known once every answer
+    /// has ended.
+    pub(super) fn mean_in_flight(&self) -> Option<(f64, Vec<f64>)> {
+        let (begin, end) = self.window()?;
+        let window = end.saturating_duration_since(begin).as_nanos() as f64;
+        let mean = |flown: &AtomicU64| flown.load(Ordering::Relaxed) as f64 / window;
+        (window > 0.0).then(|| (mean(&self.flown), self.flown_by.iter().map(mean).collect()))
     }
 
     fn write_down(&self, place: Place, order: &Order, measured: Measured) -> Done {

@@ -396,6 +396,8 @@ struct Until {
     by: Instant,
     idle: Duration,
     headed: bool,
+    /// The first byte of the body has come: from here on silence is measured.
+    begun: bool,
 }
 
 impl Until {
@@ -406,6 +408,8 @@ impl Until {
         let idle = self.meter.read_at() + self.idle;
         if now >= self.by {
             Err(Cut::Total)
+        } else if !self.begun {
+            Ok(self.by)
         } else if now >= idle {
             Err(Cut::Idle)
         } else {
@@ -426,6 +430,7 @@ async fn run(
         by: measured.sent + patience.total,
         idle: patience.idle,
         headed: false,
+        begun: false,
     };
     waiting.alarms.by(until.by);
     let mut reader = Reader {
@@ -486,13 +491,12 @@ async fn over_http1(
             && let (Some(head), Some(framing)) = (answer.head.take(), answer.framing.take())
         {
             until.headed = true;
-            // One timer for all waits: it is set anew when it goes off, not at every read.
-            waiting.alarms.by(until.by.min(at + until.idle));
             reader.begin(head.status);
             measured.answered = Some(Answered { head, framing });
         }
         answer.take_body(&mut body);
         if !body.is_empty() {
+            body_came(waiting, until, at);
             let enough = reader.take(&body, at, measured);
             if body.capacity() > ROOMY {
                 body = Vec::new();
@@ -510,6 +514,15 @@ async fn over_http1(
         if let Some(cut) = restless(waiting.stop, until, at) {
             return (ended_by(cut), Some(cut));
         }
+    }
+}
+
+/// From the body's first byte on silence has a limit. One timer serves all waits: it is set anew when it goes off, not at
+/// every read.
+fn body_came(waiting: &mut Waiting<'_>, until: &mut Until, at: Instant) {
+    if !until.begun {
+        until.begun = true;
+        waiting.alarms.by(until.by.min(at + until.idle));
     }
 }
 
@@ -565,7 +578,6 @@ async fn over_http2(
         framing: Framing::Http2,
     });
     until.headed = true;
-    waiting.alarms.by(until.by.min(at + until.idle));
     let mut body: std::pin::Pin<&mut Incoming> = pin!(body);
     loop {
         let frame = waiting
@@ -580,10 +592,12 @@ async fn over_http2(
             Got::It(None) => return (End::Complete, None),
             Got::It(Some(Err(error))) => return (end_of(&error, waiting.open), None),
             Got::It(Some(Ok(frame))) => {
-                if let Ok(bytes) = frame.into_data() // else they are trailers
-                    && let Some(enough) = reader.take(&bytes, at, measured)
-                {
-                    return enough;
+                // Else they are trailers.
+                if let Ok(bytes) = frame.into_data() {
+                    body_came(waiting, until, at);
+                    if let Some(enough) = reader.take(&bytes, at, measured) {
+                        return enough;
+                    }
                 }
                 if let Some(cut) = restless(waiting.stop, until, at) {
                     return (ended_by(cut), Some(cut));

@@ -185,11 +185,13 @@ impl Http1 {
     }
 }
 
+type Driven = http2::Connection<TokioIo<Metered>, Full<Bytes>, Aside>;
+
 /// HTTP/2 is hyper's, driven by whoever waits for the answer and not by a task of its own.
 pub(super) struct Http2 {
     sender: http2::SendRequest<Full<Bytes>>,
     /// Boxed, since it is polled in place and moves with its lane.
-    driven: Pin<Box<http2::Connection<TokioIo<Metered>, Full<Bytes>, Aside>>>,
+    driven: Pin<Box<Driven>>,
     aside: Aside,
     /// How it ended, once it has.
     ended: Option<Result<(), hyper::Error>>,

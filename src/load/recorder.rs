@@ -231,7 +231,10 @@ impl Shard {
         if let Some((prompt, completion)) = judged.tokens {
             counts.prompt_tokens += prompt;
             counts.completion_tokens += completion;
-            counts.contents_with_usage += u64::from(measured.contents);
+            if measured.contents > 0 {
+                counts.contents_with_usage += u64::from(measured.contents);
+                counts.tokens_in_chunks += completion;
+            }
         }
     }
 

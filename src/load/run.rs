@@ -156,7 +156,14 @@ pub(super) async fn once(
         timeline: line.clone(),
         sliced: scenario.steady != Steady::Ignored,
         streams: scenario.streams(),
-        budget: scenario.budget.completions,
+        budget: scenario.budget.completions.map(|all| match options.shard {
+            // Each shard has its part; together they have all of it.
+            Some((index, of)) if of > 1 => {
+                let (index, of) = (index as u64, of as u64);
+                all * (index + 1) / of - all * index / of
+            }
+            _ => all,
+        }),
         alarm: Alarm::new(&scenario.abort),
         samples: options.samples.clone().map(|samples| {
             let labels = Labels {
@@ -196,13 +203,28 @@ pub(super) async fn once(
     let ended = Instant::now();
     over.cancel();
     let _ = looking.await; // it ends by itself
+    let (mut in_flight, mut by_request) = (
+        keeper.in_flight(),
+        keeper
+            .by_request
+            .iter()
+            .map(Flying::seen)
+            .collect::<Vec<_>>(),
+    );
+    // Looks are far between; now that every answer has ended it is known how long each took.
+    if let Some((mean, each)) = engine.mean_in_flight() {
+        in_flight.0 = mean;
+        for (seen, mean) in by_request.iter_mut().zip(each) {
+            seen.0 = mean;
+        }
+    }
     let facts = Facts {
         started_at,
         late,
         ended,
         drain: keeper.drain(ended),
-        in_flight: keeper.in_flight(),
-        by_request: keeper.by_request.iter().map(Flying::seen).collect(),
+        in_flight,
+        by_request,
         by_stage: keeper.by_stage,
         machine: machine.seen(),
         self_error,
@@ -580,6 +602,7 @@ impl<'r> Keeper<'r> {
         }
         if engine.no_more.is_cancelled() {
             let stopped = *self.stopped.get_or_insert(now);
+            let _ = engine.stopped.set(stopped); // the first one counts
             let aborted = engine
                 .ending()
                 .is_some_and(|(by, _)| by == EndedBy::Aborted);

@@ -154,6 +154,9 @@ impl Users {
                     .unwrap_or(Duration::from_secs(1))
                     .min(LONGEST_WAIT);
                 self.rest(wait).await;
+                if engine.no_more.is_cancelled() {
+                    break; // the wait was not over: what it was for comes no more
+                }
                 continue;
             }
             let good = done.class.is_none();

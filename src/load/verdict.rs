@@ -6,7 +6,7 @@
 
 use super::exchange::{Answered, Cut, Measured, Order};
 use super::sieve::{LONGEST_TEXT, tokens};
-use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId, STREAM_8};
+use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId, STREAM_8, WIRE_1};
 use crate::judge::answer::EventKind;
 use crate::judge::{Answer, Check, Looked, Mode, Verdict as Found, ambient, certain, rules};
 use crate::record::load::ErrorClass;
@@ -350,8 +350,15 @@ fn class(
         }
         (End::Complete | End::Abandoned | End::Unreachable(_), _) => {}
     }
-    if !found.iter().any(|check| check.verdict == Found::Violation) {
+    let broken = |check: &Check| check.verdict == Found::Violation;
+    if !found.iter().any(broken) {
         return None;
+    }
+    if found
+        .iter()
+        .any(|check| broken(check) && check.requirement == WIRE_1)
+    {
+        return Some(ErrorClass::Framing);
     }
     Some(match mode {
         Mode::Json => json_fault(answer),

@@ -209,6 +209,8 @@ pub struct Counts {
     pub completion_tokens: u64,
     /// Content chunks of answers with `usage`.
     pub contents_with_usage: u64,
+    /// The completion tokens of those answers that came in chunks.
+    pub tokens_in_chunks: u64,
     /// Connections that were opened.
     pub connections_opened: u64,
     /// Requests that went over a connection used before.
@@ -225,7 +227,7 @@ impl Counts {
         macro_rules! sum { ($($field:ident)*) => { $(self.$field += other.$field;)* } }
         sum!(sent succeeded errors throttled cancelled dropped unfinished good contents coalesced
             bytes_sent bytes_received prompt_tokens completion_tokens contents_with_usage
-            connections_opened reused stalls stalled_answers);
+            tokens_in_chunks             connections_opened reused stalls stalled_answers);
     }
 }
 

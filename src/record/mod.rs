@@ -22,6 +22,6 @@ pub use evidence::Evidence;
 pub use heat::{heat_bucket, heat_floor_ms};
 pub use histogram::Distribution;
 pub use outcome::{Outcome, judged};
-pub use run::{Ended, Event, Record, Summary, TestResult};
+pub use run::{Ended, Event, NOT_SELECTED, Record, Summary, TestResult};
 pub use sample::Sample;
 pub use snapshot::{Lately, SHOWN_CLASSES, Snapshot};

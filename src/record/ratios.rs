@@ -32,7 +32,7 @@ impl Counts {
 
     /// Tokens in a content chunk, of answers that tell their tokens.
     pub fn tokens_per_chunk_ratio(&self) -> Option<f64> {
-        of(self.completion_tokens, self.contents_with_usage)
+        of(self.tokens_in_chunks, self.contents_with_usage)
     }
 }
 
@@ -136,6 +136,7 @@ mod tests {
                 coalesced: 40,
                 completion_tokens: 1200,
                 contents_with_usage: 800,
+                tokens_in_chunks: 1200,
                 connections_opened: 9,
                 reused: 81,
                 ..Counts::default()

@@ -6,6 +6,9 @@ use crate::judge::Check;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+/// Why a MUST was not tested that nobody wanted to be.
+pub const NOT_SELECTED: &str = "not selected";
+
 /// The result of one test: a case, in one mode, or an ambient rule.
 #[derive(Debug, Clone)]
 pub struct TestResult {

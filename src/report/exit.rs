@@ -1,7 +1,7 @@
 //! What a run amounts to, and the exit code that says so: a pure function of the record.
 
 use crate::contract::Level;
-use crate::record::{Ended, Outcome, Record};
+use crate::record::{Ended, NOT_SELECTED, Outcome, Record};
 
 /// What the user asked for beyond the contract's MUSTs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -128,8 +128,7 @@ pub(crate) fn known_failure<'r>(record: &'r Record, id: &str) -> Option<&'r str>
 
 /// Whether a MUST was left without a verdict, for want of a fixture or otherwise.
 fn has_gap(record: &Record) -> bool {
-    record.summary.must_untested > 0
-        || !record.untested.is_empty()
+    record.untested.iter().any(|(_, why)| why != NOT_SELECTED)
         || record.results.iter().any(|result| {
             result.outcome == Outcome::Inconclusive && result.requirement.level() == Level::Must
         })

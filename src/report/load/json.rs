@@ -183,6 +183,7 @@ struct Chunks {
     count: u64,
     coalesced: u64,
     with_usage: u64,
+    tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -504,6 +505,7 @@ fn metrics(part: &Part, stall: Duration) -> Metrics {
             count: counts.contents,
             coalesced: counts.coalesced,
             with_usage: counts.contents_with_usage,
+            tokens: counts.tokens_in_chunks,
         },
         stalls: Stalls {
             over_ms: thousandth(stall.as_secs_f64() * 1e3),

@@ -386,6 +386,7 @@ fn part(node: &Node<'_>, span: Duration) -> Result<Part> {
         prompt_tokens: count("prompt_tokens")?,
         completion_tokens: count("completion_tokens")?,
         contents_with_usage: chunks.get("with_usage")?.count()?,
+        tokens_in_chunks: chunks.get("tokens")?.count()?,
         connections_opened: metrics.get("connections_opened")?.count()?,
         reused: metrics.get("connections_reused")?.count()?,
         stalls: stalls.get("count")?.count()?,

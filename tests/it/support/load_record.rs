@@ -73,6 +73,7 @@ fn part(answers: u32, seconds: u64) -> Part {
             prompt_tokens: n * 31,
             completion_tokens: n * 60,
             contents_with_usage: n * 40,
+            tokens_in_chunks: n * 60,
             connections_opened: 20,
             reused: n - 20,
             stalls: 3,
