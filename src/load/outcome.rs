@@ -4,7 +4,7 @@ use super::doubt::{self, Watched};
 use super::engine::{Engine, SLICES};
 use super::merge;
 use super::recorder::{Merged, Place, Sample};
-use super::run::{self, Flying, Options};
+use super::run::{self, Driver, Flying, Options};
 use super::scenario::{Contract, Model, OnSaturation, Open, Scenario, Steady as Wanted};
 use super::steady;
 use super::thresholds::Judged;
@@ -135,9 +135,10 @@ pub(super) fn record(
             sha256: scenario.sha256.clone(),
             seed: scenario.seed,
             model: scenario.model.name(),
-            engine: match scenario.model {
-                Model::Closed(_) => "goose",
-                Model::Open(_) => "arrivals",
+            engine: match (&scenario.model, options.driver) {
+                (Model::Closed(_), Driver::Goose) => "goose",
+                (Model::Closed(_), Driver::Tasks) => "tasks",
+                (Model::Open(_), _) => "arrivals",
             },
             resolved: scenario.resolved(),
             stall: scenario.client.stall,
@@ -207,6 +208,12 @@ fn notes(
     let mut notes = Vec::new();
     if options.inside {
         notes.push("the target was the built-in mock, in this same process".to_owned());
+    }
+    if profile.target.rate.is_some() {
+        notes.push(
+            "the profile's `rate` is for conform: how much load sends is the scenario's to say"
+                .to_owned(),
+        );
     }
     if let Model::Open(Open {
         think_time_ms: Some(_),

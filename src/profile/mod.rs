@@ -229,6 +229,10 @@ const TARGET: &[Key] = &[
     ),
 ];
 
+/// Cases send the prompt several times over, spelled out in escapes and byte by byte: with a longer one they would come
+/// near the limit of a body, and a right server would be accused.
+const LONGEST_PROMPT: usize = 4_000;
+
 const PROMPT: &[Key] = &[
     Key::new(
         "text",
@@ -408,12 +412,28 @@ fn read(document: &Document<'_>, folder: &Path, url: Option<&str>) -> Option<Pro
     let root = document.root(ROOT);
     let target = read_target(&root, folder, url);
     let headers = values::headers(document);
-    let keys = Keys::read(&root.section_or_empty("keys"));
-    let bots = Bots::read(&root.section_or_empty("bots"));
+    let (key_section, bot_section) = (root.section_or_empty("keys"), root.section_or_empty("bots"));
+    let keys = Keys::read(&key_section);
+    let bots = Bots::read(&bot_section);
+    if let (Some(keys), Some(bots)) = (&keys, &bots) {
+        contradictions(&key_section, keys, &bot_section, bots);
+    }
     let models = root.section_or_empty("models");
     let prompt = root.section_or_empty("prompt");
     let provoke = root.section_or_empty("provoke");
-    let text = |name: &str| Some(prompt.text(name)?.value);
+    let text = |name: &str| {
+        let text = prompt.text(name)?.value;
+        if text.len() > LONGEST_PROMPT {
+            let hint = "cases repeat and spell out the prompt within 100 KB";
+            return prompt.not_allowed(
+                name,
+                Some(format!("one of {} bytes", text.len())),
+                format!("a text of at most {LONGEST_PROMPT} bytes"),
+                Some(hint),
+            );
+        }
+        Some(text)
+    };
     let count = |name: &str| provoke.count(name);
     let profile = Profile {
         headers,
@@ -431,6 +451,36 @@ fn read(document: &Document<'_>, folder: &Path, url: Option<&str>) -> Option<Pro
         bots: bots?,
     };
     Some(profile)
+}
+
+/// A key can't be revoked and valid, an agent not offline and asked for answers: such a profile would accuse the target.
+fn contradictions(
+    key_section: &Section<'_, '_>,
+    keys: &Keys,
+    bot_section: &Section<'_, '_>,
+    bots: &Bots,
+) {
+    for (name, key) in [("revoked", &keys.revoked), ("foreign", &keys.foreign)] {
+        if key
+            .as_ref()
+            .is_some_and(|named| named.key == keys.valid.key)
+        {
+            let hint = "a fixture that is not there is left out";
+            key_section.not_allowed::<()>(name, None, "another key than `keys.valid`", Some(hint));
+        }
+    }
+    for (name, bot) in [
+        ("api_off", &bots.api_off),
+        ("offline", &bots.offline),
+        ("unreachable", &bots.unreachable),
+        ("slow", &bots.slow),
+        ("faulty", &bots.faulty),
+    ] {
+        if bot.as_ref().is_some_and(|bot| bot.id == bots.main.id) {
+            let hint = "a fixture that is not there is left out";
+            bot_section.not_allowed::<()>(name, None, "another agent than `bots.main`", Some(hint));
+        }
+    }
 }
 
 fn read_target(root: &Section<'_, '_>, folder: &Path, url: Option<&str>) -> Option<Target> {

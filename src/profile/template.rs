@@ -138,8 +138,17 @@ mod tests {
                 }
             })
             .collect();
-        let env = |_: &str| Some("clawbite_sk_0000000000000000".to_owned());
-        let profile = Profile::parse(&whole.replace('…', "0"), "profile.toml", &env);
+        // No two fixtures are the same.
+        let env = |name: &str| Some(format!("clawbite_sk_{name:0>20}"));
+        let whole: String = whole
+            .split('…')
+            .enumerate()
+            .map(|(number, part)| match number {
+                0 => part.to_owned(),
+                number => format!("{number:02}{part}"),
+            })
+            .collect();
+        let profile = Profile::parse(&whole, "profile.toml", &env);
         let profile = profile.expect("every example is right");
         let lacks: Vec<&str> = Fixture::ALL
             .iter()

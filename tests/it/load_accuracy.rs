@@ -136,6 +136,9 @@ async fn while_a_server_stands_still_latencies_run_from_the_due_instant() {
     computed.sort_by(f64::total_cmp);
     let metrics = &report["metrics"];
     assert_eq!(metrics["response_time_ms"]["count"], count);
+    // Where this machine was too busy for it, the report has to say so.
+    let reasons = report["validity"]["reasons"].as_array();
+    let doubted = reasons.is_some_and(|reasons| !reasons.is_empty());
     for (name, share) in [("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)] {
         let index = (count as f64 * share).ceil() as usize - 1;
         let reported = metrics["response_time_ms"][name]
@@ -144,7 +147,7 @@ async fn while_a_server_stands_still_latencies_run_from_the_due_instant() {
         // Neighbours lie 10 ms apart, and the way back from the server takes its time on a busy machine.
         let off = (reported - computed[index]).abs();
         assert!(
-            off <= computed[index] * 0.02 + 15.0,
+            doubted || off <= computed[index] * 0.02 + 15.0,
             "{name}: {reported} reported, {} computed",
             computed[index]
         );

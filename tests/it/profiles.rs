@@ -16,6 +16,10 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("a key twice", "+main = \"c\"\n"),
     (
+        "fixtures that contradict each other",
+        "[target]\nbase_url = \"http://h.example\"\n[keys]\nvalid = \"${KEY}\"\nrevoked = \"${KEY}\"\n[bots]\nmain = \"b\"\noffline = \"b\"\n",
+    ),
+    (
         "typos",
         "+ofline = \"x\"\n[prompts]\n[provoke]\nbrust = 1\nzzz = 2\n",
     ),
@@ -116,4 +120,27 @@ fn files_that_cannot_be_read_have_theirs() {
 fn a_right_profile_has_none() {
     let output = run("+").output();
     assert_eq!(output.code, Some(0), "{}", output.text());
+}
+
+/// A longer one would bring cases near the limit of a body, and a right server would be accused.
+#[test]
+fn a_prompt_has_a_limit() {
+    for (length, code) in [(4_000, 0), (4_001, 2)] {
+        let prompt = "a".repeat(length);
+        let output = Run::new(["check", "long.toml"])
+            .env("KEY", "clawbite_sk_0123456789abcdefABCDEF")
+            .file(
+                "long.toml",
+                format!("{LEAST}[prompt]\ntext = \"{prompt}\"\n"),
+            )
+            .output();
+        assert_eq!(output.code, Some(code), "{}", output.text());
+        assert_eq!(
+            output.stderr.contains("a text of at most 4000 bytes"),
+            code == 2,
+            "{}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains(&prompt), "{}", output.stderr);
+    }
 }

@@ -112,7 +112,10 @@ fn the_profile_is_right_and_whole() {
     fs::write(folder.join("staging-ca.pem"), authority.cert.pem()).expect("it can be written");
     let path = folder.join("staging.toml");
     fs::write(&path, &text).expect("it can be written");
-    let profile = Profile::load(&path, None, &|_| Some("clawbite_sk_0123456789".to_owned()));
+    let profile = Profile::load(&path, None, &|name| {
+        // No two fixtures are the same.
+        Some(format!("clawbite_sk_{name:0>24}"))
+    });
     if let Err(mistakes) = profile {
         panic!("{mistakes:?}");
     }

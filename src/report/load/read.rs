@@ -330,9 +330,11 @@ fn scenario(root: &Node<'_>) -> Result<ScenarioFacts> {
         model: node
             .get("model")?
             .named(&[("closed", "closed"), ("open", "open")])?,
-        engine: node
-            .get("engine")?
-            .named(&[("goose", "goose"), ("arrivals", "arrivals")])?,
+        engine: node.get("engine")?.named(&[
+            ("goose", "goose"),
+            ("tasks", "tasks"),
+            ("arrivals", "arrivals"),
+        ])?,
         resolved,
         stall: Duration::try_from_secs_f64(stall.number()? / 1e3)
             .or_else(|_| stall.wrong("has to be a number of milliseconds"))?,
