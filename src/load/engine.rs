@@ -272,7 +272,7 @@ impl Engine {
         Some(self.write_down(place, order, measured))
     }
 
-    /// The measured window, once it has begun; up to now, while it lasts.
+    /// The measured window, once it has begun: to its planned end, or to where the run stopped before.
     fn window(&self) -> Option<(Instant, Instant)> {
         let begin = *self.measured.get()?;
         let end = begin + Duration::from_secs_f64(self.timeline.length());
@@ -282,7 +282,7 @@ impl Engine {
         ))
     }
 
-    /// An answer was in flight from here to there.
+    /// An answer was in flight from here to there; counts what of that lies within the measured window.
     fn flew(&self, request: usize, sent: Instant, ended: Instant) {
         let Some((begin, end)) = self.window() else {
             return;

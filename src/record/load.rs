@@ -227,7 +227,7 @@ impl Counts {
         macro_rules! sum { ($($field:ident)*) => { $(self.$field += other.$field;)* } }
         sum!(sent succeeded errors throttled cancelled dropped unfinished good contents coalesced
             bytes_sent bytes_received prompt_tokens completion_tokens contents_with_usage
-            tokens_in_chunks             connections_opened reused stalls stalled_answers);
+            tokens_in_chunks connections_opened reused stalls stalled_answers);
     }
 }
 

@@ -2,6 +2,7 @@
 //! answers of a deployment that has not changed have the same.
 
 use super::evidence::ending;
+use crate::judge::Answer;
 use crate::secret::Scrubber;
 use crate::sse;
 use crate::wire::{Exchange, Head};
@@ -62,7 +63,7 @@ pub(super) fn normal(exchange: &Exchange, scrubber: &Scrubber) -> String {
     let bytes = &exchange.body.bytes;
     if bytes.len() > MOST {
         text.push_str("[a body too long to be told]\n");
-    } else if is_stream(head) {
+    } else if Answer::new(exchange).says_stream() {
         stream(bytes, &mut text);
     } else if !bytes.is_empty() {
         match serde_json::from_slice::<Value>(bytes) {
@@ -77,13 +78,6 @@ pub(super) fn normal(exchange: &Exchange, scrubber: &Scrubber) -> String {
         text.push_str(&format!("[{end}]\n"));
     }
     scrubber.scrub_text(&text)
-}
-
-fn is_stream(head: &Head) -> bool {
-    let kind = head.headers.text("content-type").unwrap_or_default();
-    kind.trim_start()
-        .to_ascii_lowercase()
-        .starts_with("text/event-stream")
 }
 
 /// The status, and the fields in the order of their names.
