@@ -64,7 +64,7 @@ pub(super) fn keep_time(
 ) {
     let engine = &arrivals.engine;
     let idle: Arc<Mutex<Vec<Lane>>> = Arc::default();
-    let mut asker = Asker::new(arrivals.seed, 0);
+    let mut asker = Asker::arrivals(arrivals.seed);
     let (index, of) = arrivals.shard;
     for (number, (at, given)) in schedule.enumerate() {
         // Every shard draws every request, so that all of them together are the one run.

@@ -3,9 +3,10 @@
 //! The error of a stamp is the time from just before the server's write to the instant that the exchange took for the
 //! read. It has the kernel's loopback and this process's scheduling in it, and nothing of the target.
 
-use super::exchange::{Address, Order, Patience, exchange};
+use super::exchange::exchange;
 use super::ids::Ids;
 use super::lane::{Lane, Way};
+use super::order::{Address, Order, Patience};
 use super::recorder::micros;
 use super::switch::Switch;
 use crate::judge::Mode;

@@ -2,10 +2,12 @@
 
 use super::alarm::Alarm;
 use super::clock::Clock;
-use super::exchange::{Cut, Measured, Order, Patience, exchange};
+use super::exchange::exchange;
 use super::ids::Ids;
 use super::lane::Lane;
+use super::measured::{Cut, Measured};
 use super::mix::Mix;
+use super::order::{Order, Patience};
 use super::recorder::{Books, Ended, Outcome, Place};
 use super::samples::Samples;
 use super::scenario::{Objective, Throttled};
@@ -202,7 +204,28 @@ impl Engine {
             *ending = Some((by, why));
         }
         drop(ending);
+        self.stops(Instant::now());
         self.no_more.cancel();
+    }
+
+    /// Nothing new is sent from here on, unless that was so before.
+    fn stops(&self, at: Instant) {
+        let at = self.planned_end().map_or(at, |end| end.min(at));
+        let _ = self.stopped.set(at); // the first one counts
+    }
+
+    /// Ends the measured window, where its time is over.
+    pub(super) fn look_at_the_clock(&self, now: Instant) {
+        if self.planned_end().is_some_and(|end| now >= end) {
+            self.stops(now);
+            self.no_more.cancel();
+        }
+    }
+
+    /// When the measured window ends if nothing ends it before.
+    fn planned_end(&self) -> Option<Instant> {
+        let begin = *self.measured.get()?;
+        Some(begin + Duration::from_secs_f64(self.timeline.length()))
     }
 
     /// Why it ended, if it did before its time.
@@ -274,12 +297,8 @@ impl Engine {
 
     /// The measured window, once it has begun: to its planned end, or to where the run stopped before.
     fn window(&self) -> Option<(Instant, Instant)> {
-        let begin = *self.measured.get()?;
-        let end = begin + Duration::from_secs_f64(self.timeline.length());
-        Some((
-            begin,
-            self.stopped.get().map_or(end, |stopped| end.min(*stopped)),
-        ))
+        let (begin, end) = (*self.measured.get()?, self.planned_end()?);
+        Some((begin, self.stopped.get().copied().unwrap_or(end)))
     }
 
     /// An answer was in flight from here to there; counts what of that lies within the measured window.

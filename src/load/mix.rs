@@ -1,7 +1,7 @@
 //! The mix: which request goes out next, and its bytes. The same seed gives the same requests.
 
 use super::draw::draw;
-use super::exchange::{Address, Order};
+use super::order::{Address, Order};
 use super::random::Random;
 use super::scenario::{Alike, ModelField, Prompt, Prompts, Request, Scenario};
 use crate::contract::{chat_path, size};
@@ -54,6 +54,8 @@ pub(super) struct Mix {
 pub(super) struct Asker {
     /// The user's number; 0 of arrivals.
     user: u64,
+    /// Whose turn its key is: a user keeps one, arrivals take the next each time.
+    keeps: Option<u64>,
     /// Requests so far.
     n: u64,
     random: Random,
@@ -88,12 +90,22 @@ struct Message {
 }
 
 impl Asker {
-    pub(super) fn new(seed: u64, user: u64) -> Asker {
+    /// The user of that number.
+    pub(super) fn user(seed: u64, user: u64) -> Asker {
         Asker {
             user,
+            keeps: Some(user),
             n: 0,
             random: Random::named(seed, "requests", user),
             talk: None,
+        }
+    }
+
+    /// The stream of arrivals.
+    pub(super) fn arrivals(seed: u64) -> Asker {
+        Asker {
+            keeps: None,
+            ..Asker::user(seed, 0)
         }
     }
 }
@@ -180,7 +192,7 @@ impl Mix {
         let messages = self.messages(request, index, asker, n);
         let order = Order {
             address: Arc::clone(
-                &self.addresses[turn(asker.user.wrapping_add(n), self.addresses.len())],
+                &self.addresses[turn(asker.keeps.unwrap_or(n), self.addresses.len())],
             ),
             body: self.body(request, &messages, asker, n),
             mode: request.mode,

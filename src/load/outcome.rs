@@ -255,7 +255,8 @@ fn stages(
             let index = piece.stage?;
             let (name, target) = names.get(index)?.clone();
             let from = Duration::from_secs_f64(piece.begin);
-            let to = Duration::from_secs_f64(piece.begin + piece.length);
+            // One that the run's end cut short, or kept from beginning, ends there.
+            let to = Duration::from_secs_f64(piece.begin + piece.length).min(measured.max(from));
             let part = merged.sum(|place| place.stage == Some(index));
             Some(Stage {
                 name,
@@ -263,7 +264,7 @@ fn stages(
                 to,
                 target,
                 part: Part {
-                    span: to.min(measured).saturating_sub(from),
+                    span: to.saturating_sub(from),
                     completions: Some(part.counts.sent),
                     in_flight: flying.get(&index).map(Flying::seen),
                     ..part

@@ -1,7 +1,8 @@
 //! Recorders: what answers were like, in cells that merge count for count at the end. A shard belongs to whoever
 //! happens to write; nothing is shared between two writers at a time for longer than one answer takes to write down.
 
-use super::exchange::{Measured, Order};
+use super::measured::Measured;
+use super::order::Order;
 use super::scenario::Throttled;
 use super::series::SeriesBook;
 use super::verdict::Judged;
@@ -256,9 +257,7 @@ impl Shard {
             Outcome::Success { .. } => {}
             Outcome::Failure(class) => {
                 if !apart(class) {
-                    figures
-                        .failed_latency
-                        .record(since(measured.due.unwrap_or(sent), ended));
+                    figures.failed_latency.record(since(sent, ended));
                 }
                 return;
             }

@@ -5,10 +5,10 @@ use super::arrivals::{self, Arrivals};
 use super::doubt::{self, Watch};
 use super::early::Early;
 use super::engine::{Engine, Labels, Parts};
-use super::exchange::Patience;
 use super::lane::Way;
 use super::lately::Lately;
 use super::mix::{Mix, Unfit};
+use super::order::Patience;
 use super::outcome::{self, Facts};
 use super::samples::Samples;
 use super::scenario::{
@@ -23,7 +23,7 @@ use crate::profile::{HttpVersion, Profile};
 use crate::record::load::{EndedBy, LoadRecord};
 use crate::record::{Distribution, Snapshot};
 use crate::secret::Scrubber;
-use crate::wire::Protocol;
+use crate::wire::{Protocol, make_room};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -131,6 +131,8 @@ pub(super) async fn once(
         .dialer(scenario.client.connect_timeout)
         .map_err(|error| SetupError::Way(error.to_string()))?;
     let mix = Mix::new(scenario, profile, protocol).map_err(SetupError::Unfit)?;
+    let ends = if options.inside { 2 } else { 1 };
+    make_room(most_at_once(&scenario.model) * ends);
     let self_error = match &before.self_error {
         Some(known) => known.clone(),
         None => self_error().await,
@@ -234,6 +236,20 @@ pub(super) async fn once(
         cpus: doubt::cpus(),
     };
     Ok(outcome::record(scenario, profile, options, &engine, facts))
+}
+
+/// How many requests can be in flight at once.
+fn most_at_once(model: &Model) -> usize {
+    match model {
+        Model::Closed(_) => most_users(&timeline(model)) as usize,
+        Model::Open(open) => open.max_in_flight as usize,
+    }
+}
+
+/// The most users that any stage has, the warm-up's included.
+fn most_users(line: &Timeline) -> u32 {
+    let users = line.pieces().iter().map(|piece| piece.from.max(piece.to));
+    users.fold(0.0, f64::max).ceil() as u32
 }
 
 /// How wrong this machine's own clock is; nothing where that can't be found out.
@@ -362,11 +378,6 @@ async fn drive(
         Model::Closed(closed) => {
             let first = line.pieces().first();
             let warm_users = first.map_or(0.0, |piece| piece.to);
-            let most = line
-                .pieces()
-                .iter()
-                .map(|piece| piece.from.max(piece.to))
-                .fold(warm_users, f64::max);
             let users = Arc::new(Users {
                 engine: Arc::clone(engine),
                 way,
@@ -374,7 +385,7 @@ async fn drive(
                 think: closed.think_time_ms,
                 connections: scenario.client.connections,
                 warm_up: scenario.warm_up,
-                most: most.ceil() as u32,
+                most: most_users(line),
                 warm_users,
                 warmed: AtomicU64::new(0),
                 idle: std::sync::Mutex::default(),
@@ -518,8 +529,6 @@ struct Keeper<'r> {
     machine: &'r Watch,
     early: Early<'r>,
     drain_limit: Option<Duration>,
-    /// When no new requests were sent any more.
-    stopped: Option<Instant>,
     /// Answers in flight over the measured window, as they were looked at.
     flying: Flying,
     by_stage: BTreeMap<usize, Flying>,
@@ -547,7 +556,6 @@ impl<'r> Keeper<'r> {
                 End::Drain(span) => Some(scale.seconds(span.as_secs_f64())),
                 End::Cut => None,
             },
-            stopped: None,
             flying: Flying::default(),
             by_stage: BTreeMap::new(),
             by_request: vec![Flying::default(); engine.by_request.len()],
@@ -570,7 +578,7 @@ impl<'r> Keeper<'r> {
         let since = engine.measured_for(now);
         if let Some(since) = since
             && since < engine.timeline.length()
-            && self.stopped.is_none()
+            && engine.stopped.get().is_none()
         {
             self.flying.look(flying);
             if let Some(stage) = engine.place(0, now).stage {
@@ -596,13 +604,8 @@ impl<'r> Keeper<'r> {
             );
             engine.end(EndedBy::Budget, Some(why));
         }
-        let over = since.is_some_and(|since| since >= engine.timeline.length());
-        if over {
-            engine.no_more.cancel();
-        }
-        if engine.no_more.is_cancelled() {
-            let stopped = *self.stopped.get_or_insert(now);
-            let _ = engine.stopped.set(stopped); // the first one counts
+        engine.look_at_the_clock(now);
+        if let Some(stopped) = engine.stopped.get().copied() {
             let aborted = engine
                 .ending()
                 .is_some_and(|(by, _)| by == EndedBy::Aborted);
@@ -610,7 +613,10 @@ impl<'r> Keeper<'r> {
                 // An aborted run has nothing to wait for.
                 _ if aborted => engine.cut.cancel(),
                 None => engine.cut.cancel(),
-                Some(limit) if now - stopped >= limit && !engine.cut.is_cancelled() => {
+                Some(limit)
+                    if now.saturating_duration_since(stopped) >= limit
+                        && !engine.cut.is_cancelled() =>
+                {
                     engine.drained.store(true, Ordering::Relaxed);
                     engine.cut.cancel();
                 }
@@ -623,7 +629,7 @@ impl<'r> Keeper<'r> {
         Snapshot {
             elapsed: now - engine.start,
             measuring: since.is_some(),
-            draining: self.stopped.is_some(),
+            draining: engine.stopped.get().is_some(),
             sent: of(&totals.sent),
             succeeded: of(&totals.succeeded),
             errors: of(&totals.errors),
@@ -651,7 +657,7 @@ impl<'r> Keeper<'r> {
             engine.end(EndedBy::Aborted, Some(why.to_owned()));
         }
         // What drains is no longer measured.
-        if self.stopped.is_none()
+        if engine.stopped.get().is_none()
             && let Some(broken) = self.early.look(engine, self.machine, self.in_flight(), now)
         {
             self.broken = Some(broken.rule);
@@ -661,8 +667,9 @@ impl<'r> Keeper<'r> {
 
     /// How long the drain took.
     fn drain(&self, ended: Instant) -> Duration {
-        self.stopped.map_or(Duration::ZERO, |stopped| {
-            ended.saturating_duration_since(stopped)
+        let stopped = self.engine.stopped.get();
+        stopped.map_or(Duration::ZERO, |stopped| {
+            ended.saturating_duration_since(*stopped)
         })
     }
 

@@ -573,7 +573,7 @@ mod tests {
                 method: "POST".to_owned(),
                 target: "/".to_owned(),
                 headers: Headers::new(),
-                body: Vec::new(),
+                body: bytes::Bytes::new(),
                 framing: BodyFraming::Length,
             },
             sent: Vec::new(),

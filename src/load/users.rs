@@ -66,7 +66,7 @@ impl Users {
         User {
             number,
             lane: None,
-            asker: Asker::new(self.seed, u64::from(number)),
+            asker: Asker::user(self.seed, u64::from(number)),
             random: Random::named(self.seed, "think", u64::from(number)),
         }
     }

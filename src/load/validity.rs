@@ -10,6 +10,8 @@ use crate::record::load::{Doubt, LoadRecord};
 const LATE_MS: f64 = 5.0;
 /// Beyond it, so much of the time to the first token.
 const LATE_SHARE: f64 = 0.1;
+/// Of the machine's memory so much can be one process' without anything being swapped.
+const MOST_MEMORY: f64 = 0.8;
 
 /// Every reason to doubt a run's figures.
 pub(super) fn doubts(scenario: &Scenario, record: &LoadRecord, saturated: bool) -> Vec<Doubt> {
@@ -60,6 +62,19 @@ pub(super) fn doubts(scenario: &Scenario, record: &LoadRecord, saturated: bool) 
             figure: "this machine ran out of descriptors or ports".to_owned(),
             spoils: Vec::new(),
             needed: !scenario.thresholds.rules.is_empty(),
+        });
+    }
+    let (held, all) = (validity.client_rss_max_bytes, record.host.memory_bytes);
+    if all > 0 && held as f64 > MOST_MEMORY * all as f64 {
+        doubts.push(Doubt {
+            name: "memory",
+            figure: format!(
+                "this process held {} MiB of the machine's {}",
+                held >> 20,
+                all >> 20
+            ),
+            spoils: Vec::new(),
+            needed: needs_times(scenario),
         });
     }
     if scenario.steady == Steady::Required && record.steady.is_none() {

@@ -4,7 +4,8 @@
 //! that `conform` uses. The classes are names for what they found: whether an answer breaks the contract is theirs to
 //! say.
 
-use super::exchange::{Answered, Cut, Measured, Order};
+use super::measured::{Answered, Cut, Measured};
+use super::order::Order;
 use super::sieve::{LONGEST_TEXT, tokens};
 use crate::contract::{self, ErrorCode, ROUTE_1, RequirementId, STREAM_8, WIRE_1};
 use crate::judge::answer::EventKind;
@@ -264,12 +265,12 @@ fn exchange(measured: &Measured, order: &Order, body: Body) -> Exchange {
             .path_and_query()
             .map_or_else(String::new, ToString::to_string),
         headers,
-        body: order.body.to_vec(),
+        body: order.body.clone(),
         framing: BodyFraming::Length,
     };
     let answered = measured.answered.as_ref();
     Exchange {
-        sent: crate::wire::serialized(&request, ""),
+        sent: crate::wire::serialized(&request, "").to_vec(),
         request,
         sent_bytes: usize::try_from(measured.bytes_sent).unwrap_or(usize::MAX),
         interim: Vec::new(),

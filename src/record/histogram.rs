@@ -22,12 +22,21 @@ const DIGITS: u8 = 3;
 /// The largest value: an hour in microseconds.
 const HIGHEST: u64 = 3_600_000_000;
 
+/// The same where servers tell the seconds: a hundred years, for what is asked of clients has no bound.
+const HIGHEST_TOLD: u64 = 3_155_760_000_000_000;
+
 impl Distribution {
     /// Significant digits of a value.
     pub const DIGITS: u8 = DIGITS;
 
-    /// The least value that is told from nothing, and the largest: an hour in microseconds.
-    pub const RANGE: (u64, u64) = (1, HIGHEST);
+    /// The least value that is told from nothing, and the largest, in the inner unit.
+    pub fn range(&self) -> (u64, u64) {
+        let highest = match self.unit {
+            "s" => HIGHEST_TOLD,
+            _ => HIGHEST,
+        };
+        (1, highest)
+    }
 
     /// The quantiles that reports show, by their names there.
     pub const QUANTILES: [(&str, f64); 6] = [
@@ -61,7 +70,7 @@ impl Distribution {
         if count == 0 {
             return;
         }
-        let value = value.min(HIGHEST);
+        let value = value.min(self.range().1);
         let histogram = self.histogram.get_or_insert_with(|| {
             let mut histogram =
                 Histogram::new(DIGITS).expect("three digits are within what a histogram takes");

@@ -56,7 +56,7 @@ pub(super) const ROOT: &[Key] = &[
     Key::new(
         "keys",
         Kind::Choices(KEY_NAMES),
-        "In place of `key`: several names from the profile's [keys]; users take turns.",
+        "In place of `key`: several names from the profile's [keys]. Users take turns, and each keeps its own; arrivals take the next one each time.",
     ),
     Key::new("bot", Kind::Choice(BOT_NAMES), "The agent to ask: a name from the profile's [bots].").or("\"main\""),
     Key::new(

@@ -551,7 +551,7 @@ fn distribution(distribution: &Distribution) -> Dist {
 
 fn histogram(distribution: &Distribution) -> Option<HistogramRow> {
     let bytes = distribution.encoded();
-    let (low, high) = Distribution::RANGE;
+    let (low, high) = distribution.range();
     (!bytes.is_empty()).then(|| HistogramRow {
         format: "hdr-v2-deflate-base64",
         unit: distribution.inner_unit(),
