@@ -11,6 +11,7 @@ use crate::mock::{self, Deviation, Deviations, Fixtures, Identity, Kind, Mock, M
 use crate::profile::nearest;
 use crate::report::line;
 use crate::time::Scale;
+use crate::wire::make_room;
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -271,6 +272,9 @@ fn checked<T>(
     value
 }
 
+/// So many connections at once need no more room than was made before.
+const CONNECTIONS: usize = 65_536;
+
 async fn serve(config: MockConfig, profile_out: Option<&Path>) -> Result<u8, Failure> {
     let mut signals = Signals::listen().map_err(|error| {
         Failure::Unable(Complaint::new(format!(
@@ -278,6 +282,7 @@ async fn serve(config: MockConfig, profile_out: Option<&Path>) -> Result<u8, Fai
         )))
     })?;
     let listen = config.listen;
+    make_room(CONNECTIONS);
     let mock = Mock::start(config).await.map_err(|error| {
         vec![
             Complaint::new(format!("the mock can't listen on {listen}: {error}"))
@@ -376,7 +381,11 @@ fn announce(mock: &Mock, written: &Written, out: &mut dyn Write) -> io::Result<(
         .map_or_else(String::new, |path| {
             format!("--cacert {} ", quoted(&path.display().to_string()))
         });
-    writeln!(out, "listening on {base_url}")?;
+    let everywhere = match mock.addr().ip().is_unspecified() {
+        true => ", and on every other address of this machine",
+        false => "",
+    };
+    writeln!(out, "listening on {base_url}{everywhere}")?;
     writeln!(out, "  clawcheck conform --profile {file}")?;
     writeln!(
         out,

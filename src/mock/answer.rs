@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::contract::{ID_PREFIX, REPLY_OBJECT};
@@ -61,25 +62,58 @@ impl Answer {
     }
 
     /// The JSON reply.
-    pub(super) fn reply(&self) -> Value {
+    fn reply(&self) -> Reply<'_> {
         let completion_tokens = self.pieces.len() as u64;
-        json!({
-            "id": self.id,
-            "object": REPLY_OBJECT,
-            "created": self.created,
-            "model": self.model,
-            "choices": [{
-                "index": 0,
-                "message": { "role": "assistant", "content": self.pieces.concat() },
-                "finish_reason": "stop",
+        Reply {
+            id: &self.id,
+            object: REPLY_OBJECT,
+            created: self.created,
+            model: &self.model,
+            choices: [Choice {
+                index: 0,
+                message: Message {
+                    role: "assistant",
+                    content: self.pieces.concat(),
+                },
+                finish_reason: "stop",
             }],
-            "usage": {
-                "prompt_tokens": self.prompt_tokens,
-                "completion_tokens": completion_tokens,
-                "total_tokens": self.prompt_tokens + completion_tokens,
+            usage: Usage {
+                prompt_tokens: self.prompt_tokens,
+                completion_tokens,
+                total_tokens: self.prompt_tokens + completion_tokens,
             },
-        })
+        }
     }
+}
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: [Choice; 1],
+    usage: Usage,
+}
+
+#[derive(Serialize)]
+struct Choice {
+    index: u32,
+    message: Message,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
+}
+
+#[derive(Serialize)]
+struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
 }
 
 /// The id of the answer to that request: unique, since the generator's steps are a bijection of the serial number.
@@ -158,11 +192,17 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// The body's bytes, having passed its seam.
-    fn bytes(mut self, server: &Server, asked: &Asked) -> Bytes {
-        server.config.bend.json(asked, &mut self);
-        match self {
-            Payload::Json(value) => Bytes::from(value.to_string()),
+    /// The bytes of that body, having passed its seam.
+    fn bytes(server: &Server, asked: &Asked, body: &impl Serialize) -> Bytes {
+        let bend = &server.config.bend;
+        // To memory nothing fails that has text for its keys.
+        if !bend.bends_json() {
+            return serde_json::to_vec(body).unwrap_or_default().into();
+        }
+        let mut payload = Payload::Json(serde_json::to_value(body).unwrap_or_default());
+        bend.json(asked, &mut payload);
+        match payload {
+            Payload::Json(value) => serde_json::to_vec(&value).unwrap_or_default().into(),
             Payload::Bytes(bytes) => bytes,
         }
     }
@@ -172,7 +212,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A JSON reply.
 pub(super) fn reply(server: &Arc<Server>, asked: &Asked, answer: &Answer) -> Response {
-    let body = Payload::Json(answer.reply()).bytes(server, asked);
+    let body = Payload::bytes(server, asked, &answer.reply());
     let mut head = Head::new(asked, StatusCode::OK);
     head.push(header::CONTENT_TYPE, JSON);
     head.with(server, asked, Body::from(body))
@@ -188,7 +228,7 @@ pub(super) fn refuse(server: &Arc<Server>, asked: &Asked, refusal: Refusal) -> R
     if let Some(seconds) = refusal.retry_after {
         error["retry_after"] = seconds.into();
     }
-    let body = Payload::Json(json!({ "error": error })).bytes(server, asked);
+    let body = Payload::bytes(server, asked, &json!({ "error": error }));
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut head = Head::new(asked, status);
     head.push(header::CONTENT_TYPE, JSON);

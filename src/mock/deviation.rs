@@ -237,6 +237,10 @@ impl Bend for Deviations {
         }
     }
 
+    fn bends_json(&self) -> bool {
+        self.seams().any(|seam| matches!(seam, Seam::Json(_)))
+    }
+
     fn events(&self, asked: &Asked, events: &mut Vec<Event>) {
         for seam in self.seams() {
             if let Seam::Events(bend) = seam {

@@ -47,6 +47,11 @@ pub trait Bend: Send + Sync {
     /// The body seam: the JSON body of a reply or an error.
     fn json(&self, _asked: &Asked, _payload: &mut Payload) {}
 
+    /// Whether the body seam is bent at all: where it is not, no value is made for it.
+    fn bends_json(&self) -> bool {
+        true
+    }
+
     /// The event seam: a stream's events, `[DONE]` included, before they are framed.
     fn events(&self, _asked: &Asked, _events: &mut Vec<Event>) {}
 
@@ -66,4 +71,8 @@ pub trait Bend: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Honest;
 
-impl Bend for Honest {}
+impl Bend for Honest {
+    fn bends_json(&self) -> bool {
+        false
+    }
+}

@@ -173,22 +173,23 @@ async fn connection(
             let mut stream = stream;
             let begin = tokio::time::timeout(HEAD_TIMEOUT, begin(&mut stream)).await;
             match begin {
-                Ok(Ok((early, true))) => served.over_http2(stream, early).await,
+                // Boxed, as all that few connections need: this future is as large as the largest thing in it.
+                Ok(Ok((early, true))) => Box::pin(served.over_http2(stream, early)).await,
                 Ok(Ok((early, false))) => served.over_http1(stream, early).await,
                 // It said nothing, or left.
                 Ok(Err(_)) | Err(_) => {}
             }
         }
         Some(identity) => {
-            let shaking = identity.acceptor.accept(stream);
+            let shaking = Box::pin(identity.acceptor.accept(stream));
             // Whoever does not trust the certificate leaves here.
             let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, shaking).await else {
                 return;
             };
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                served.over_http2(stream, Bytes::new()).await;
+                Box::pin(served.over_http2(stream, Bytes::new())).await;
             } else {
-                served.over_http1(stream, Bytes::new()).await;
+                Box::pin(served.over_http1(stream, Bytes::new())).await;
             }
         }
     }
@@ -237,7 +238,7 @@ impl Served {
         // An error is the client's doing or the socket seam's; either way the connection is over.
         let _ = (&mut serving).await;
         if let Some(stream) = serving.into_parts().io.into_inner().into_stream() {
-            linger(stream).await;
+            Box::pin(linger(stream)).await;
         }
     }
 

@@ -183,10 +183,8 @@ impl Client {
         }
         let (left, size) = match request.framing {
             BodyFraming::None => (Bytes::new(), None),
-            BodyFraming::Length => (Bytes::copy_from_slice(&request.body), None),
-            BodyFraming::Chunked(size) => {
-                (Bytes::copy_from_slice(&request.body), Some(size.max(1)))
-            }
+            BodyFraming::Length => (request.body.clone(), None),
+            BodyFraming::Chunked(size) => (request.body.clone(), Some(size.max(1))),
         };
         if left.is_empty() {
             taken.finished();

@@ -5,10 +5,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout_at;
 
@@ -159,6 +159,7 @@ impl Connection {
             .windows(4)
             .position(|four| four == b"\r\n\r\n")
             .map_or(bytes.len(), |at| at + 4);
+        let bytes = bytes.into();
         self.exchange_encoded(request, Encoded { bytes, head }, pieces, deadline)
             .await
     }
@@ -216,9 +217,9 @@ impl Connection {
     /// behind it end as it did where the connection ended, and are abandoned where the bytes made no sense.
     pub async fn pipeline(&mut self, requests: Vec<Request>, deadline: Deadline) -> Vec<Exchange> {
         let started = Instant::now();
-        let encoded: Vec<Arc<[u8]>> = requests
+        let encoded: Vec<Bytes> = requests
             .iter()
-            .map(|request| request.encode(&self.host).bytes.into())
+            .map(|request| request.encode(&self.host).bytes)
             .collect();
         let ends = encoded.iter().scan(0, |end, bytes| {
             *end += bytes.len();

@@ -6,10 +6,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::time::timeout_at;
 
 use super::connection::{Got, Socket};
@@ -24,7 +24,7 @@ use crate::time::Deadline;
 pub(super) struct Drive {
     pub(super) request: Request,
     /// The request's own bytes; for pipelined requests `outgoing` has those of the others too.
-    encoded: Arc<[u8]>,
+    encoded: Bytes,
     outgoing: Outgoing,
     pub(super) answer: Answer,
     received: Vec<u8>,
@@ -45,16 +45,15 @@ impl Drive {
         started: Instant,
         reused: bool,
     ) -> Drive {
-        let bytes: Arc<[u8]> = encoded.bytes.into();
-        let outgoing = Outgoing::new(Arc::clone(&bytes), encoded.head, pieces);
-        Drive::beside(request, bytes, outgoing, started, reused)
+        let outgoing = Outgoing::new(encoded.bytes.clone(), encoded.head, pieces);
+        Drive::beside(request, encoded.bytes, outgoing, started, reused)
     }
 
     /// The exchange of a request whose bytes are written by an outgoing side that it shares with others, one after
     /// the other (pipelining).
     pub(super) fn beside(
         request: Request,
-        encoded: Arc<[u8]>,
+        encoded: Bytes,
         outgoing: Outgoing,
         started: Instant,
         reused: bool,

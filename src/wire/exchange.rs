@@ -1,5 +1,6 @@
 //! What was said on a connection: the request as sent, the answer as received, each with its instants.
 
+use bytes::Bytes;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -86,8 +87,8 @@ pub struct Request {
     pub target: String,
     /// The fields, in order.
     pub headers: Headers,
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body. Copies of a request share it.
+    pub body: Bytes,
     /// How the body is framed.
     pub framing: BodyFraming,
 }
@@ -96,7 +97,7 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Encoded {
     /// Head and framed body.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// How many of them are the head.
     pub(super) head: usize,
 }
@@ -143,7 +144,10 @@ impl Request {
                 bytes.extend_from_slice(b"0\r\n\r\n");
             }
         }
-        Encoded { bytes, head }
+        Encoded {
+            bytes: bytes.into(),
+            head,
+        }
     }
 
     /// Whether the request asks for the connection's end.
@@ -445,7 +449,7 @@ impl Exchange {
 pub(super) const EVIDENCE: usize = 64 * 1024;
 
 /// The bytes that a request is on the wire: head, with `Host` and the framing's field, and framed body.
-pub fn serialized(request: &Request, host: &str) -> Vec<u8> {
+pub fn serialized(request: &Request, host: &str) -> Bytes {
     request.encode(host).bytes
 }
 

@@ -11,6 +11,7 @@
 mod client;
 mod coding;
 mod connection;
+mod descriptors;
 mod dial;
 mod drive;
 mod endpoint;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use client::{Client, end_of_http2};
 pub use connection::{ByteStream, Connection};
+pub use descriptors::make_room;
 pub use dial::Dialer;
 pub use endpoint::{Address, Endpoint, EndpointError, Scheme};
 pub use exchange::*;

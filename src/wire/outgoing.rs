@@ -1,10 +1,10 @@
 //! The writing half of an exchange: bytes, in pieces, with pauses.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::time::{Sleep, sleep};
 
 use super::Pieces;
@@ -13,7 +13,7 @@ use super::connection::Socket;
 /// Bytes on their way out.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     /// How many of them are the head.
     head: usize,
     pieces: Pieces,
@@ -45,7 +45,7 @@ enum Writing {
 
 impl Outgoing {
     /// These bytes, the first `head` of them the head, in pieces.
-    pub(super) fn new(bytes: Arc<[u8]>, head: usize, pieces: Pieces) -> Outgoing {
+    pub(super) fn new(bytes: Bytes, head: usize, pieces: Pieces) -> Outgoing {
         let mut outgoing = Outgoing {
             bytes,
             head,
@@ -60,7 +60,7 @@ impl Outgoing {
     }
 
     /// Several requests in one write; `ends` are the offsets behind each.
-    pub(super) fn pipelined(bytes: Arc<[u8]>, ends: impl Iterator<Item = usize>) -> Outgoing {
+    pub(super) fn pipelined(bytes: Bytes, ends: impl Iterator<Item = usize>) -> Outgoing {
         Outgoing {
             marks: ends.map(|end| (end, None)).collect(),
             ..Outgoing::new(bytes, 0, Pieces::Whole)

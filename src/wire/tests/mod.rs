@@ -54,7 +54,7 @@ fn dialer(port: u16) -> Dialer {
     .unwrap()
 }
 
-fn post(body: impl Into<Vec<u8>>) -> Request {
+fn post(body: impl Into<bytes::Bytes>) -> Request {
     let mut headers = Headers::new();
     headers.push("Host", "h");
     Request {
