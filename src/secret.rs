@@ -3,7 +3,7 @@
 //! An [`ApiKey`] can't be printed or serialised by accident; [`Scrubber`] takes every known secret out of bytes
 //! before they become evidence. Knows nothing else of the program.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -54,6 +54,8 @@ struct Secrets {
     /// The forms, and what stands in their place.
     needles: Vec<Vec<u8>>,
     replacements: Vec<String>,
+    /// Bytes of the longest form.
+    longest: usize,
     /// Finds them; made when it is first needed.
     finder: OnceLock<Option<AhoCorasick>>,
 }
@@ -100,6 +102,7 @@ impl Scrubber {
         for form in forms {
             if !self.0.needles.contains(&form) {
                 let secrets = Arc::make_mut(&mut self.0);
+                secrets.longest = secrets.longest.max(form.len());
                 secrets.needles.push(form);
                 secrets.replacements.push(replacement.to_owned());
                 secrets.finder = OnceLock::new();
@@ -109,23 +112,53 @@ impl Scrubber {
 
     /// The bytes without any secret.
     pub fn scrub(&self, bytes: &[u8]) -> Vec<u8> {
-        let finder = self.0.finder.get_or_init(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                // It is made anew for every key that a case derives: what is quick to make wins.
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .build(&self.0.needles)
-                .ok() // it fails over two thousand million of them
-        });
-        match finder {
-            Some(finder) => finder.replace_all_bytes(bytes, &self.0.replacements),
-            None => Vec::new(),
+        self.scrub_beginning(bytes, usize::MAX).0
+    }
+
+    /// [`Scrubber::scrub`] of so many bytes at the beginning as become `enough` (a secret is taken whole). Gives how
+    /// many those were, too: the others are not even looked at.
+    pub fn scrub_beginning(&self, bytes: &[u8], enough: usize) -> (Vec<u8>, usize) {
+        let Some(finder) = self.finder() else {
+            return (Vec::new(), bytes.len());
+        };
+        let mut out = Vec::with_capacity(enough.min(bytes.len()));
+        let mut read = 0_usize;
+        loop {
+            let stop = bytes.len().min(read.saturating_add(enough - out.len()));
+            // Far enough for a secret that begins before the end.
+            let window = bytes.len().min(stop.saturating_add(self.0.longest));
+            let found = finder
+                .find(Input::new(bytes).span(read..window))
+                .filter(|found| found.start() < stop);
+            let Some(found) = found else {
+                out.extend_from_slice(&bytes[read..stop]);
+                return (out, stop);
+            };
+            out.extend_from_slice(&bytes[read..found.start()]);
+            out.extend_from_slice(self.0.replacements[found.pattern().as_usize()].as_bytes());
+            read = found.end();
+            if out.len() >= enough {
+                return (out, read);
+            }
         }
     }
 
     /// [`Scrubber::scrub`] for text.
     pub fn scrub_text(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.scrub(text.as_bytes())).into_owned()
+        String::from_utf8(self.scrub(text.as_bytes()))
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    fn finder(&self) -> Option<&AhoCorasick> {
+        let finder = self.0.finder.get_or_init(|| {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                // It is made anew for every key that a case derives: what is quick to make wins.
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+                .build(&self.0.needles)
+                .ok() // it fails over two thousand million of them
+        });
+        finder.as_ref()
     }
 }
 
@@ -158,5 +191,22 @@ mod tests {
             scrubber.scrub_text(text),
             "a clawbite_sk_…efXY b clawbite_sk_…cdef [secret] [secret]"
         );
+    }
+
+    #[test]
+    fn a_beginning_is_the_beginning_of_the_whole() {
+        let mut scrubber = Scrubber::new();
+        scrubber.add("0123456789", "[a]");
+        scrubber.add("0123456789abcdef", "[the longer one]");
+        let text = "0123456789abcdef, 0123456789, 0123456789abcde";
+        let whole = scrubber.scrub(text.as_bytes());
+        assert_eq!(whole, b"[the longer one], [a], [a]abcde");
+        for enough in 0..=whole.len() + 1 {
+            let (beginning, read) = scrubber.scrub_beginning(text.as_bytes(), enough);
+            assert!(whole.starts_with(&beginning), "{enough}");
+            assert!(beginning.len() >= enough.min(whole.len()), "{enough}");
+            let rest = scrubber.scrub(&text.as_bytes()[read..]);
+            assert_eq!([beginning, rest].concat(), whole, "{enough}");
+        }
     }
 }

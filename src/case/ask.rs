@@ -5,6 +5,7 @@ use crate::judge::Mode;
 use crate::profile::{Bot, Fixture, NamedKey, Profile};
 use crate::secret::ApiKey;
 use crate::wire::{BodyFraming, Headers, Pieces, Request};
+use bytes::Bytes;
 
 /// A key and the shell expression that stands for it in `reproduce` lines.
 #[derive(Debug, Clone)]
@@ -96,11 +97,11 @@ impl Ask {
     /// The plain valid request of that mode, as the documented curl call has it.
     pub fn plain(profile: &Profile, mode: Mode) -> Ask {
         let body = plain_body(&profile.prompt.text, mode);
-        Ask::with_body(profile, mode, body.into_bytes())
+        Ask::with_body(profile, mode, body)
     }
 
     /// The plain valid request with another body.
-    pub fn with_body(profile: &Profile, mode: Mode, body: Vec<u8>) -> Ask {
+    pub fn with_body(profile: &Profile, mode: Mode, body: impl Into<Bytes>) -> Ask {
         let mut headers = Headers::new();
         for (name, value) in &profile.headers {
             headers.push(name.clone(), value.as_bytes());
@@ -116,7 +117,7 @@ impl Ask {
                 method: "POST".to_owned(),
                 target: target(profile, &profile.bots.main.id),
                 headers,
-                body,
+                body: body.into(),
                 framing: BodyFraming::Length,
             },
             pieces: Pieces::Whole,
@@ -143,7 +144,7 @@ impl Ask {
     pub fn preflight(profile: &Profile, mode: Mode) -> Ask {
         let mut ask = Ask::plain(profile, mode).authorization(None, None);
         ask.request.method = "OPTIONS".to_owned();
-        ask.request.body = Vec::new();
+        ask.request.body = Bytes::new();
         ask.request.framing = BodyFraming::None;
         ask.request.headers.remove("Content-Type");
         ask.documented = false;
@@ -195,7 +196,7 @@ impl Ask {
 
     /// With another body.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Ask {
+    pub fn body(mut self, body: impl Into<Bytes>) -> Ask {
         self.request.body = body.into();
         self
     }

@@ -5,6 +5,7 @@ use crate::judge::{Answer, Check, Mode};
 use crate::profile::{Bot, Fixture, Profile};
 use crate::time::Deadline;
 use crate::wire::{Connection, Exchange, Flight};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,8 +117,8 @@ impl Bench<'_> {
     }
 
     /// The plain valid request with another body.
-    pub fn with_body(&self, body: impl Into<Vec<u8>>) -> Ask {
-        Ask::with_body(self.profile, self.mode, body.into())
+    pub fn with_body(&self, body: impl Into<Bytes>) -> Ask {
+        Ask::with_body(self.profile, self.mode, body)
     }
 
     /// The key that plain requests use.

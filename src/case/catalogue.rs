@@ -105,6 +105,13 @@ impl Case {
         all
     }
 
+    /// Every requirement that it covers in a mode.
+    pub fn covers_in(&self, mode: Mode) -> Vec<RequirementId> {
+        let mut all = vec![self.requirement_in(mode)];
+        all.extend(&self.also);
+        all
+    }
+
     /// Why it exists.
     pub fn why(&self) -> &str {
         &self.why

@@ -12,11 +12,10 @@ const LONG_RUN: usize = 256;
 pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
     let request = &ask.request;
     let mut command = String::new();
-    let generated = long_run(&request.body).is_some()
-        || std::str::from_utf8(&request.body).is_err()
-        || request.body.contains(&0);
-    if generated {
-        command.push_str(&body_generator(&request.body));
+    let shell = Shell::new(profile, ask);
+    let generator = body_generator(&request.body);
+    if let Some(generator) = &generator {
+        command.push_str(generator);
         command.push_str(" | ");
     }
     command.push_str("curl -sS -i");
@@ -53,7 +52,7 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
         .strip_suffix(profile.target.base_path().as_str())
         .unwrap_or(base);
     let url = format!("{base}{}", request.target);
-    let _ = write!(command, " {}", quoted(profile, ask, &url));
+    let _ = write!(command, " {}", shell.quoted(&url));
     if request.target.contains("/../") || request.target.contains("/./") {
         command.push_str(" --path-as-is");
     }
@@ -62,7 +61,7 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
             continue;
         }
         let value = String::from_utf8_lossy(value);
-        let _ = write!(command, " -H {}", field(profile, ask, name, &value));
+        let _ = write!(command, " -H {}", field(profile, &shell, name, &value));
     }
     if request.framing != BodyFraming::None
         && !(request.body.is_empty() && request.method == "OPTIONS")
@@ -70,11 +69,11 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
         if matches!(request.framing, BodyFraming::Chunked(_)) {
             command.push_str(" -H 'Transfer-Encoding: chunked'");
         }
-        if generated {
+        if generator.is_some() {
             command.push_str(" --data-binary @-");
         } else {
             let body = String::from_utf8_lossy(&request.body);
-            let _ = write!(command, " --data-raw {}", quoted(profile, ask, &body));
+            let _ = write!(command, " --data-raw {}", shell.quoted(&body));
         }
     }
     match &ask.pieces {
@@ -92,7 +91,7 @@ pub fn reproduce(profile: &Profile, ask: &Ask) -> String {
 }
 
 /// A header field as a quoted argument; a key in it as its shell expression.
-fn field(profile: &Profile, ask: &Ask, name: &str, value: &str) -> String {
+fn field(profile: &Profile, shell: &Shell, name: &str, value: &str) -> String {
     if profile
         .headers
         .iter()
@@ -105,36 +104,50 @@ fn field(profile: &Profile, ask: &Ask, name: &str, value: &str) -> String {
     if value.is_empty() {
         return single(&format!("{name};"));
     }
-    quoted(profile, ask, &format!("{name}: {value}"))
+    shell.quoted(&format!("{name}: {value}"))
 }
 
-/// A quoted argument, every key in it as its shell expression, wherever it stands.
-fn quoted(profile: &Profile, ask: &Ask, text: &str) -> String {
-    let bots = profile.bots.all().filter_map(|bot| bot.key.as_ref());
-    let mut keys: Vec<Key> = profile.keys.all().chain(bots).map(Key::named).collect();
-    keys.extend(ask.key.clone());
-    // A key that a case made from another one may hold it.
-    keys.sort_by_key(|key| std::cmp::Reverse(key.expose().len()));
-    keys.retain(|key| !key.expose().is_empty() && text.contains(key.expose()));
-    // A text that is nobody's key stands for itself.
-    keys.retain(|key| key.shell() != key.expose());
-    if keys.is_empty() {
-        return single(text);
+/// What may stand in a request and must not stand in its command.
+struct Shell {
+    /// The longest first: a key that a case made from another one may hold it.
+    keys: Vec<Key>,
+}
+
+impl Shell {
+    fn new(profile: &Profile, ask: &Ask) -> Shell {
+        let bots = profile.bots.all().filter_map(|bot| bot.key.as_ref());
+        let mut keys: Vec<Key> = profile.keys.all().chain(bots).map(Key::named).collect();
+        keys.extend(ask.key.clone());
+        keys.sort_by_key(|key| std::cmp::Reverse(key.expose().len()));
+        // A text that is nobody's key stands for itself.
+        keys.retain(|key| !key.expose().is_empty() && key.shell() != key.expose());
+        Shell { keys }
     }
-    let mut out = String::from("\"");
-    let mut rest = text;
-    while let Some((at, key)) = keys
-        .iter()
-        .filter_map(|key| Some((rest.find(key.expose())?, key)))
-        .min_by_key(|(at, _)| *at)
-    {
-        out.push_str(&double(&rest[..at]));
-        out.push_str(key.shell());
-        rest = &rest[at + key.expose().len()..];
+
+    /// A quoted argument, every key in it as its shell expression, wherever it stands.
+    fn quoted(&self, text: &str) -> String {
+        let first = |rest: &str| {
+            self.keys
+                .iter()
+                .filter_map(|key| Some((rest.find(key.expose())?, key)))
+                .min_by_key(|(at, _)| *at)
+        };
+        let mut found = first(text);
+        if found.is_none() {
+            return single(text);
+        }
+        let mut out = String::from("\"");
+        let mut rest = text;
+        while let Some((at, key)) = found {
+            out.push_str(&double(&rest[..at]));
+            out.push_str(key.shell());
+            rest = &rest[at + key.expose().len()..];
+            found = first(rest);
+        }
+        out.push_str(&double(rest));
+        out.push('"');
+        out
     }
-    out.push_str(&double(rest));
-    out.push('"');
-    out
 }
 
 /// Single quotes of the shell; control characters in the form of `$'…'`.
@@ -182,8 +195,8 @@ fn long_run(body: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// A group of commands that prints the body.
-fn body_generator(body: &[u8]) -> String {
+/// A group of commands that prints the body, where that can't be written out as an argument.
+fn body_generator(body: &[u8]) -> Option<String> {
     let mut parts = Vec::new();
     let mut rest = body;
     while let Some((start, end)) = long_run(rest) {
@@ -197,10 +210,13 @@ fn body_generator(body: &[u8]) -> String {
         ));
         rest = &rest[end..];
     }
+    if parts.is_empty() && std::str::from_utf8(body).is_ok() && !body.contains(&0) {
+        return None;
+    }
     if !rest.is_empty() {
         parts.push(printed(rest));
     }
-    format!("{{ {}; }}", parts.join("; "))
+    Some(format!("{{ {}; }}", parts.join("; ")))
 }
 
 fn printed(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@ use crate::contract::{ErrorCode, RequirementId, chat_path};
 use crate::judge::{Answer, Check, Expectation, Legal, Mode};
 use crate::profile::Fixture;
 use crate::wire::{BodyFraming, End};
+use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -558,20 +559,22 @@ pub(super) enum PadAt {
 }
 
 /// Puts JSON white space in after the first byte, until the body has so many bytes.
-pub(super) fn pad(body: &mut Vec<u8>, size: usize) {
+pub(super) fn pad(body: &mut Bytes, size: usize) {
     pad_at(body, size, PadAt::Inside);
 }
 
-fn pad_at(body: &mut Vec<u8>, size: usize, place: PadAt) {
+fn pad_at(body: &mut Bytes, size: usize, place: PadAt) {
     if body.len() < size && !body.is_empty() {
         let at = match place {
             PadAt::Start => 0,
             PadAt::Inside => 1,
             PadAt::End => body.len(),
         };
-        let rest = body.split_off(at);
-        body.resize(size - rest.len(), b' ');
-        body.extend_from_slice(&rest);
+        let mut padded = Vec::with_capacity(size);
+        padded.extend_from_slice(&body[..at]);
+        padded.resize(size - (body.len() - at), b' ');
+        padded.extend_from_slice(&body[at..]);
+        *body = padded.into();
     }
 }
 

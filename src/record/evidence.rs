@@ -27,7 +27,7 @@ impl Evidence {
             .iter()
             .filter(|check| check.is_finding())
             .find_map(|check| check.mark.as_ref());
-        let request = visible(&scrubber.scrub(&exchange.sent), None, SHOWN).0;
+        let request = beginning(&exchange.sent, SHOWN, scrubber);
         let (response, mark) = response_text(exchange, mark, scrubber);
         Evidence {
             request,
@@ -94,13 +94,13 @@ fn response_text(
     let mut text = String::new();
     let mut marked = None;
     for head in &exchange.interim {
-        text.push_str(&visible(&scrubber.scrub(head_text(head).as_bytes()), None, SHOWN).0);
+        text.push_str(&beginning(head_text(head).as_bytes(), SHOWN, scrubber));
         text.push('\n');
     }
     if let Some(head) = &exchange.head {
         let start = text.len();
         let shown = scrubber.scrub_text(&head_text(head));
-        text.push_str(&visible(shown.as_bytes(), None, SHOWN * 4).0);
+        text.push_str(&visible(shown.as_bytes(), None, SHOWN * 4, 0).0);
         text.push('\n');
         if let Some(mark) = mark
             && mark.place == Place::Head
@@ -111,19 +111,18 @@ fn response_text(
         let range = mark
             .filter(|mark| mark.place == Place::Body)
             .map(|mark| mark.range.clone());
-        let (body, range) = scrubbed_body(&exchange.body.bytes, range, scrubber);
-        let (body, range) = visible(&body, range, SHOWN);
+        let (body, range) = body_text(&exchange.body.bytes, range, scrubber);
         let start = text.len();
         text.push_str(&body);
         marked = range.map_or(marked, |range| Some(start + range.start..start + range.end));
     } else if !exchange.received.is_empty() {
-        text.push_str(&visible(&scrubber.scrub(&exchange.received), None, SHOWN).0);
+        text.push_str(&beginning(&exchange.received, SHOWN, scrubber));
     }
     if !exchange.surplus.is_empty() {
         let _ = write!(
             text,
             "\n[after the answer's end: {}]",
-            visible(&scrubber.scrub(&exchange.surplus), None, 200).0
+            beginning(&exchange.surplus, 200, scrubber)
         );
     }
     if let Some(end) = ending(&exchange.end) {
@@ -146,36 +145,46 @@ pub(super) fn ending(end: &End) -> Option<String> {
     }
 }
 
-/// Scrubs a body piecewise around the marked range, so that the mark still points at the same bytes. A key that
-/// reaches over the mark's edge is found by a scrub of the whole: then the mark goes, not the key.
-fn scrubbed_body(
+/// What is shown of a body: around the marked range, or from its beginning.
+///
+/// It is scrubbed piecewise around the range, so that the mark still points at the same bytes. A key that reaches over
+/// the mark's edge is found by a scrub of the whole: then the mark goes, not the key.
+fn body_text(
     body: &[u8],
     range: Option<Range<usize>>,
     scrubber: &Scrubber,
-) -> (Vec<u8>, Option<Range<usize>>) {
-    let whole = scrubber.scrub(body);
+) -> (String, Option<Range<usize>>) {
     let Some(range) = range.filter(|range| range.start <= range.end && range.end <= body.len())
     else {
-        return (whole, None);
+        return (beginning(body, SHOWN, scrubber), None);
     };
+    let whole = scrubber.scrub(body);
     let before = scrubber.scrub(&body[..range.start]);
     let inside = scrubber.scrub(&body[range.clone()]);
     let after = scrubber.scrub(&body[range.end..]);
     let joined = [before.as_slice(), &inside, &after].concat();
     if joined == whole {
         let start = before.len();
-        (joined, Some(start..start + inside.len()))
+        visible(&joined, Some(start..start + inside.len()), SHOWN, 0)
     } else {
-        (whole, None)
+        visible(&whole, None, SHOWN, 0)
     }
 }
 
+/// What is shown of bytes from their beginning: no more of them is read than that takes.
+fn beginning(bytes: &[u8], limit: usize, scrubber: &Scrubber) -> String {
+    // A few more than are shown: whether the last of those ends a character is seen from what follows.
+    let (scrubbed, read) = scrubber.scrub_beginning(bytes, limit + 4);
+    visible(&scrubbed, None, limit, bytes.len() - read).0
+}
+
 /// Text for people: UTF-8 as it is, other bytes and control characters (line ends and tabs aside) as `\xNN`;
-/// at most `limit` bytes, those around the range where there is one.
+/// at most `limit` bytes, those around the range where there is one. `beyond` more came behind these.
 fn visible(
     bytes: &[u8],
     range: Option<Range<usize>>,
     limit: usize,
+    beyond: usize,
 ) -> (String, Option<Range<usize>>) {
     let centre = range.as_ref().map_or(0, |range| range.start);
     let from = if bytes.len() <= limit || centre < limit / 2 {
@@ -204,8 +213,9 @@ fn visible(
     }
     note(&mut marked, range.as_ref(), at, text.len());
     let end = text.len();
-    if to < bytes.len() {
-        let _ = write!(text, " [{} bytes more]", bytes.len() - to);
+    let more = bytes.len() - to + beyond;
+    if more > 0 {
+        let _ = write!(text, " [{more} bytes more]");
     }
     let marked = match marked {
         (Some(start), stop) => Some(start..stop.unwrap_or(end)),

@@ -378,7 +378,7 @@ async fn unknown_fields(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
         "{},{PARAMETER},{PROTO},{CAPITAL},{LONG_NUMBER}}}",
         text.trim_end_matches('}')
     )
-    .into_bytes();
+    .into();
     let parts = vec![
         ("parameter", with_members(bench, PARAMETER)),
         ("in_a_message", named),

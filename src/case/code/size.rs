@@ -120,7 +120,7 @@ async fn chunked(bench: &Bench<'_>) -> Result<Verdict, Inconclusive> {
     let text = format!("{} {}", bench.profile.prompt.text, "é".repeat(4_700));
     let body = crate::case::ask::plain_body(&text, bench.mode);
     let ask = |bytes: usize| {
-        let mut ask = padded(bench.with_body(body.as_bytes()), bytes);
+        let mut ask = padded(bench.with_body(body.clone()), bytes);
         // Small chunks: their framing is a tenth of the bytes on the wire, and no part of the body.
         ask.request.framing = BodyFraming::Chunked(100);
         ask
