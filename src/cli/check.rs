@@ -2,6 +2,7 @@
 
 use super::complaint::Complaint;
 use super::outlet::unless_closed;
+use super::sort::Sort;
 use super::{Failure, env, known_failures};
 use crate::case::Catalogue;
 use crate::load::Scenario;
@@ -17,15 +18,6 @@ pub(super) struct Args {
     /// Profiles, load scenarios, case files or lists of known failures; what each is shows in it.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Profile,
-    Scenario,
-    Cases,
-    KnownFailures,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
@@ -51,14 +43,14 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 fn check(path: &Path) -> Result<String, Vec<Complaint>> {
     let text = read_file(path).map_err(Complaint::of_file)?;
     let name = path.display().to_string();
-    let Some(sort) = sort(&text) else {
-        let message = format!("`{name}` is no file that clawcheck reads");
-        let help = "a profile has [target], [keys] and [bots]; a scenario [load] and [[request]]; \
-                    a case file [[case]]; known failures [[failure]]";
-        return Err(vec![Complaint::new(message).help(help)]);
-    };
-    match sort {
-        Sort::Profile => {
+    match Sort::of(&text) {
+        None | Some(Sort::Json) => {
+            let message = format!("`{name}` is no file that clawcheck reads");
+            let help = "a profile has [target], [keys] and [bots]; a scenario [load] and [[request]]; \
+                        a case file [[case]]; known failures [[failure]]";
+            Err(vec![Complaint::new(message).help(help)])
+        }
+        Some(Sort::Profile) => {
             let profile = Profile::parse(&text, &name, &env).map_err(Complaint::of_file)?;
             let (has, lacks): (Vec<Fixture>, Vec<Fixture>) = Fixture::ALL
                 .iter()
@@ -74,11 +66,11 @@ fn check(path: &Path) -> Result<String, Vec<Complaint>> {
                 ),
             })
         }
-        Sort::Scenario => {
+        Some(Sort::Scenario) => {
             let scenario = Scenario::parse(&text, &name, &env).map_err(Complaint::of_file)?;
             Ok(format!("a load scenario, `{}`", line(&scenario.name)))
         }
-        Sort::Cases => {
+        Some(Sort::Cases) => {
             let mut catalogue = Catalogue::builtin();
             let count = catalogue.add_files(&[path.to_owned()]).map_err(|errors| {
                 errors
@@ -91,7 +83,7 @@ fn check(path: &Path) -> Result<String, Vec<Complaint>> {
                 count => format!("a file of {count} cases"),
             })
         }
-        Sort::KnownFailures => {
+        Some(Sort::KnownFailures) => {
             let known = known_failures::load(path, &Catalogue::builtin())?;
             let count = known.current.len();
             let mut says = format!("a list of known failures: {count} forgiven");
@@ -100,29 +92,5 @@ fn check(path: &Path) -> Result<String, Vec<Complaint>> {
             }
             Ok(says)
         }
-    }
-}
-
-/// What a text is, by its tables. One that is no TOML is read as what it seems to be, so that its mistake is told.
-fn sort(text: &str) -> Option<Sort> {
-    let heads: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix('['))
-        .map(|head| {
-            let head = head.trim_start_matches('[');
-            head.split([']', '.']).next().unwrap_or_default().trim()
-        })
-        .collect();
-    let has = |names: &[&str]| names.iter().any(|name| heads.contains(name));
-    if has(&["case"]) {
-        Some(Sort::Cases)
-    } else if has(&["failure"]) {
-        Some(Sort::KnownFailures)
-    } else if has(&["load", "request", "search", "thresholds", "mock"]) {
-        Some(Sort::Scenario)
-    } else if has(&["target", "keys", "bots"]) {
-        Some(Sort::Profile)
-    } else {
-        None
     }
 }

@@ -132,6 +132,8 @@ struct Checked {
     detail: Detail,
     no_color: bool,
     dry_run: bool,
+    /// Reports were asked for that a dry run does not write.
+    unreported: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
@@ -160,6 +162,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
     let options = options(args, &mut complaints);
     let detail = outlet::detail(args.quiet, args.verbose, &mut complaints);
     let wanted = reports::wanted(&args.report, Kind::CONFORM, &mut complaints);
+    let unreported = args.dry_run && !wanted.is_empty();
     let wanted = if args.dry_run { Vec::new() } else { wanted };
     let folder = args.snapshots.as_ref().filter(|_| !args.dry_run);
     let snapshots = folder.and_then(|folder| Snapshots::open(folder, args.accept, &mut complaints));
@@ -185,6 +188,7 @@ fn check(args: &Args) -> Result<Checked, Vec<Complaint>> {
         detail,
         no_color: args.no_color,
         dry_run: args.dry_run,
+        unreported,
     })
 }
 
@@ -213,7 +217,11 @@ fn check_patterns(
     for pattern in conform::unmatched(catalogue, patterns) {
         let cases = catalogue.cases().iter().map(|case| case.id());
         let requirements = crate::contract::RequirementId::all().map(|id| id.as_str());
+        let begins = format!("{pattern}*");
         let help = match nearest(&pattern, cases.chain(requirements)) {
+            _ if conform::unmatched(catalogue, std::slice::from_ref(&begins)).is_empty() => {
+                format!("did you mean `{begins}`?")
+            }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => {
                 "`clawcheck list` shows the cases, `clawcheck list requirements` the requirements"
@@ -281,6 +289,9 @@ async fn execute(mut checked: Checked) -> Result<u8, Failure> {
     checked.options.rate = checked.options.rate.or(profile.target.rate);
     if checked.dry_run {
         let plan = conform::plan(&checked.catalogue, &profile, &checked.options);
+        if checked.unreported {
+            tell("a dry run writes no report");
+        }
         return Ok(dry_run(&plan, &mut io::stdout().lock()).map(|()| 0)?);
     }
     let job = Job::begin(&mut checked.people.writer(false))?;

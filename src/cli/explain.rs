@@ -5,6 +5,8 @@ use super::complaint::Complaint;
 use super::conform::catalogue;
 use super::list::{KINDS, figures, modes};
 use super::outlet::Stream;
+use super::sort::Sort;
+use super::terms;
 use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
 use crate::judge::AMBIENT;
@@ -14,7 +16,7 @@ use crate::profile::{Fixture, nearest};
 use crate::record::load::{ErrorClass, ErrorKind};
 use crate::report::{block, line, quotation, wrapped};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was typed.
 #[derive(Debug, Default, clap::Args)]
@@ -22,7 +24,7 @@ use std::path::PathBuf;
 pub(super) struct Args {
     /// A case, requirement, error code, fixture, violation, leniency, flaw, scenario, class of errors or figure:
     /// `auth.revoked`, `AUTH-4`, `bot_not_found`, `keys.revoked`, `smoke`, `./own.toml`, `truncated_stream`,
-    /// `inter_chunk_latency_ms`.
+    /// `inter_chunk_latency_ms`; or a word of a report: `content chunk`, `client_saturated`, `inconclusive`.
     #[arg(value_name = "ID")]
     id: String,
     /// Add the cases of a folder's TOML files to the built-in ones.
@@ -74,12 +76,23 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         }
     } else if let Some(scenario) = scenario {
         page.scenario(&scenario, id)?;
+    } else if let Some(term) = terms::find(id) {
+        page.title(term.name, term.kind)?;
+        page.entry("is", term.says)?;
+    } else if let Some((section, key)) = id.split_once('.')
+        && let Some(says) = crate::profile::says(section, key)
+    {
+        page.title(id, "entry of a profile")?;
+        page.entry("is", says)?;
     } else {
         return Err(vec![unknown(id, &catalogue)].into());
     }
     page.out.flush()?;
     Ok(0)
 }
+
+/// What figures' names end with; people leave it out.
+const UNITS: [&str; 6] = ["ms", "s", "rps", "tps", "cps", "ratio"];
 
 /// The figure of a name; with a statistic, that of the distribution.
 fn figure(id: &str) -> Option<(&'static str, &'static str)> {
@@ -90,7 +103,14 @@ fn figure(id: &str) -> Option<(&'static str, &'static str)> {
             id
         }
     });
-    figures().into_iter().find(|(name, _)| *name == metric)
+    let without_unit = |name: &str| {
+        name.rsplit_once('_')
+            .is_some_and(|(stem, unit)| stem == metric && UNITS.contains(&unit))
+    };
+    figures()
+        .into_iter()
+        .find(|(name, _)| *name == metric)
+        .or_else(|| figures().into_iter().find(|(name, _)| without_unit(name)))
 }
 
 /// The scenario of a name, or of a file, whose mistakes are told.
@@ -99,7 +119,7 @@ fn scenario(id: &str, complaints: &mut Vec<Complaint>) -> Option<Scenario> {
         Ok(scenario) => Some(scenario),
         Err(NotFound::Unknown { .. }) => None, // it may be the name of something else
         Err(NotFound::Wrong(mistakes)) => {
-            complaints.extend(Complaint::of_file(mistakes));
+            complaints.extend(Sort::Scenario.complaints(Path::new(id), mistakes));
             None
         }
     }
@@ -115,7 +135,8 @@ fn unknown(id: &str, catalogue: &Catalogue) -> Complaint {
     let deviations = every_deviation();
     let names = names
         .chain(ErrorClass::FIXED.iter().map(|class| class.as_str()))
-        .chain(figures().into_iter().map(|(name, _)| name));
+        .chain(figures().into_iter().map(|(name, _)| name))
+        .chain(terms::TERMS.iter().map(|term| term.name));
     let names = names.chain(deviations.iter().map(|deviation| deviation.id.as_ref()));
     let complaint = Complaint::new(format!("nothing is called `{id}`"));
     complaint.help(match nearest(id, names) {

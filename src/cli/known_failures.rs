@@ -3,6 +3,7 @@
 use super::complaint::Complaint;
 use crate::case::Catalogue;
 use crate::conform::ExpectedFailure;
+use crate::contract::RequirementId;
 use crate::judge::{AMBIENT, Mode};
 use crate::profile::{Document, Key, Kind, Wrong, nearest, read_file};
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ const ROOT: &[Key] = &[Key::new(
 )];
 
 const FAILURE: &[Key] = &[
-    Key::new("id", Kind::Text, "The case's id.").required(),
+    Key::new("id", Kind::Text, "The id of a case or of a result.").required(),
     Key::new("reason", Kind::Text, "Why it fails, and who knows of it.").required(),
     Key::new(
         "until",
@@ -55,18 +56,34 @@ pub(super) fn load(path: &Path, catalogue: &Catalogue) -> Result<KnownFailures, 
 
 fn sorted_by_time(known: Vec<Known>, today: Date) -> KnownFailures {
     let mut failures = KnownFailures::default();
+    let ids: Vec<String> = known.iter().map(|known| known.id.clone()).collect();
     for Known { id, reason, until } in known {
         match until.filter(|until| *until < today) {
             Some(until) => failures.expired.push(format!(
                 "the known failure {id} was forgiven until {until}: it counts again ({reason})"
             )),
-            None => failures.current.push(ExpectedFailure { id, reason }),
+            None => failures.current.push(ExpectedFailure {
+                stream_apart: ids.contains(&format!("{id}.stream")),
+                id,
+                reason,
+            }),
         }
     }
     failures
 }
 
-/// Every id that a result can have.
+/// Whether results can have that id: one of these, or one of these with the requirement of a finding behind it.
+fn is_result(id: &str, ids: &[String]) -> bool {
+    let known = |id: &str| ids.iter().any(|known| known == id);
+    known(id)
+        || id.rsplit_once('.').is_some_and(|(case, requirement)| {
+            known(case)
+                && RequirementId::parse(requirement).is_ok()
+                && requirement == requirement.to_ascii_lowercase()
+        })
+}
+
+/// Every id that a result can have for its own requirement.
 fn ids(catalogue: &Catalogue) -> Vec<String> {
     let mut ids = Vec::new();
     for case in catalogue.cases() {
@@ -91,7 +108,7 @@ fn parse(text: &str, file: &str, ids: &[String]) -> Result<Vec<Known>, Vec<Compl
         let id = section.text("id");
         let reason = section.text("reason");
         if let Some(id) = &id {
-            if !ids.contains(&id.value) {
+            if !is_result(&id.value, ids) {
                 let nearest = nearest(&id.value, ids.iter().map(String::as_str));
                 document.report(
                     id.at,
@@ -147,6 +164,25 @@ mod tests {
         assert_eq!((before.current.len(), before.expired.len()), (2, 0));
         let after = sorted_by_time(known, day(1));
         assert_eq!((after.current.len(), after.expired.len()), (0, 2));
+    }
+
+    #[test]
+    fn the_streams_own_entry_is_the_one_that_counts() {
+        let text = "[[failure]]\nid = \"auth.revoked\"\nreason = \"#1\"\n\
+                    [[failure]]\nid = \"auth.revoked.stream\"\nreason = \"#2\"\nuntil = 2026-03-31\n";
+        let known = parse(text, "known.toml", &ids()).expect("the file is right");
+        let after = sorted_by_time(known, Date::new(2026, 4, 1).expect("a day"));
+        assert!(after.current[0].stream_apart, "{after:?}");
+        assert_eq!(after.expired.len(), 1);
+    }
+
+    #[test]
+    fn a_finding_of_another_requirement_can_be_known() {
+        let known = |id: &str| is_result(id, &ids());
+        assert!(known("auth.revoked.wire-1"));
+        assert!(known("auth.revoked.stream.stream-4"));
+        assert!(!known("auth.revoked.wire-99"));
+        assert!(!known("auth.revokd.wire-1"));
     }
 
     #[test]

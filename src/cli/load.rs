@@ -8,6 +8,7 @@ use super::outlet::{self, Stream, tell};
 use super::quantity;
 use super::reports;
 use super::signals::Signals;
+use super::sort::Sort;
 use super::subject::{self, Subject};
 use super::{Failure, env, manifest, runtime};
 use crate::load::{
@@ -181,7 +182,7 @@ fn scenario(args: &Args, complaints: &mut Vec<Complaint>) -> Option<Scenario> {
     let found = match Scenario::find(name, &env) {
         Ok(scenario) => Some(scenario),
         Err(NotFound::Wrong(mistakes)) => {
-            complaints.extend(Complaint::of_file(mistakes));
+            complaints.extend(Sort::Scenario.complaints(Path::new(name), mistakes));
             None
         }
         Err(NotFound::Unknown { name, nearest }) => {

@@ -25,7 +25,9 @@ mod screen;
 mod selftest;
 mod signals;
 mod snapshots;
+mod sort;
 mod subject;
+mod terms;
 
 use clap::{Parser, Subcommand};
 use complaint::Complaint;
@@ -169,12 +171,20 @@ fn failed(failure: Failure) -> u8 {
             (vec![Complaint::new(message)], 1)
         }
     };
-    for complaint in complaints {
+    for complaint in complaints.iter().take(MOST_COMPLAINTS) {
         // Where standard error is closed, the exit code has to do.
+        let _ = complaint.write(colour, &mut out);
+    }
+    if let more @ 1.. = complaints.len().saturating_sub(MOST_COMPLAINTS) {
+        let complaint = Complaint::new(format!("and {more} mistakes more"))
+            .help("so many may mean that it is another kind of file");
         let _ = complaint.write(colour, &mut out);
     }
     code
 }
+
+/// A whole file of another kind given by mistake would bury its cause under thousands of lines.
+const MOST_COMPLAINTS: usize = 50;
 
 /// An environment variable that is set and UTF-8.
 fn env(name: &str) -> Option<String> {

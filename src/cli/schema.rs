@@ -35,7 +35,7 @@ const SCHEMAS: &[Schema] = schemas! {
     "profile" "profile.schema.json" "A profile: where a deployment is, and its fixtures.";
     "scenario" "scenario.schema.json" "A load scenario.";
     "case" "case.schema.json" "A file of cases.";
-    "report-conform" "report-conform.schema.json" "The JSON report of `conform`.";
+    "report-conform" "report-conform.schema.json" "The JSON report of `conform`, and of `selftest`.";
     "report-load" "report-load.schema.json" "The JSON report of `load`.";
     "report-compare" "report-compare.schema.json" "The JSON report of `compare`.";
     "request" "request.schema.json" "The API's request.";

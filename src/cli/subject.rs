@@ -1,6 +1,7 @@
 //! What is tested: the deployment of a profile or a URL, or else the mock inside this process.
 
 use super::complaint::Complaint;
+use super::sort::Sort;
 use crate::profile::{NamedKey, Profile, api_key, base_url, bot_id};
 use crate::secret::ApiKey;
 use std::path::PathBuf;
@@ -78,7 +79,7 @@ impl Subject {
                 match Profile::load(path, given, env) {
                     Ok(profile) => Some(Subject::Deployment(Box::new(profile))),
                     Err(mistakes) => {
-                        complaints.extend(Complaint::of_file(mistakes));
+                        complaints.extend(Sort::Profile.complaints(path, mistakes));
                         None
                     }
                 }
@@ -109,8 +110,9 @@ fn set(env: Env<'_>, name: &str) -> Option<String> {
 fn key(env: Env<'_>) -> Result<NamedKey, Complaint> {
     let variable = "CLAWBITE_KEY";
     let Some(key) = set(env, variable) else {
-        let message =
-            format!("--target needs a key, and the environment variable `{variable}` is not set");
+        let message = format!(
+            "--target needs a key, and the environment variable `{variable}` is not set, or is no text"
+        );
         return Err(Complaint::new(message).help(format!(
             "export {variable}=…; a command line would show it to everybody"
         )));

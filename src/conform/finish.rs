@@ -55,7 +55,7 @@ pub(super) fn known_failures(
         let of_case = format!("{}.stream", known.id);
         let mine: Vec<&TestResult> = results
             .iter()
-            .filter(|result| result.id == known.id || result.id == of_case)
+            .filter(|result| result.id == known.id || (result.id == of_case && !known.stream_apart))
             .collect();
         if mine.iter().any(|result| result.outcome == Outcome::Fail) {
             for result in mine.iter().filter(|result| result.outcome == Outcome::Fail) {
@@ -78,11 +78,10 @@ pub(super) fn untested(
     results: &[TestResult],
     ended: &Ended,
 ) -> Vec<(RequirementId, String)> {
-    let tested: HashSet<RequirementId> = tested(results);
+    let tested = tested(catalogue, results);
     let covered_by: BTreeMap<RequirementId, Vec<&str>> = covers(catalogue);
     RequirementId::all()
         .filter(|id| id.level() == Level::Must && !tested.contains(id))
-        .filter(|id| !covered_elsewhere(*id, catalogue, results))
         .map(|id| {
             let why = results
                 .iter()
@@ -135,34 +134,29 @@ fn covers(catalogue: &Catalogue) -> BTreeMap<RequirementId, Vec<&str>> {
     all
 }
 
-fn tested(results: &[TestResult]) -> HashSet<RequirementId> {
-    results
-        .iter()
-        .filter(|result| {
-            matches!(
-                result.outcome,
-                Outcome::Pass | Outcome::Fail | Outcome::Advice
-            )
-        })
-        .map(|result| result.requirement)
-        .collect()
-}
-
-/// A requirement that a case of another one covers too counts as tested where that case ran.
-fn covered_elsewhere(id: RequirementId, catalogue: &Catalogue, results: &[TestResult]) -> bool {
-    catalogue
-        .cases()
-        .iter()
-        .filter(|case| case.covers().contains(&id))
-        .any(|case| {
-            results.iter().any(|result| {
-                (result.id == case.id() || result.id == format!("{}.stream", case.id()))
-                    && matches!(
-                        result.outcome,
-                        Outcome::Pass | Outcome::Fail | Outcome::Advice
-                    )
-            })
-        })
+/// Requirements that came to a verdict. One that a case of another requirement covers too did where that case ran, in a
+/// mode that covers it.
+fn tested(catalogue: &Catalogue, results: &[TestResult]) -> HashSet<RequirementId> {
+    let ran = results.iter().filter(|result| {
+        matches!(
+            result.outcome,
+            Outcome::Pass | Outcome::Fail | Outcome::Advice
+        )
+    });
+    let mut tested = HashSet::new();
+    let mut ids = HashSet::new();
+    for result in ran {
+        tested.insert(result.requirement);
+        ids.insert(result.id.as_str());
+    }
+    for case in catalogue.cases() {
+        for mode in case.modes() {
+            if ids.contains(case.result_id(*mode).as_str()) {
+                tested.extend(case.covers_in(*mode));
+            }
+        }
+    }
+    tested
 }
 
 /// The counts.
@@ -177,14 +171,10 @@ pub(super) fn summary(
             .filter(|result| result.outcome == outcome)
             .count()
     };
-    let mut tested: HashSet<RequirementId> = tested(results)
+    let tested: HashSet<RequirementId> = tested(catalogue, results)
         .into_iter()
         .filter(|id| id.level() == Level::Must)
         .collect();
-    tested.extend(
-        RequirementId::all()
-            .filter(|id| id.level() == Level::Must && covered_elsewhere(*id, catalogue, results)),
-    );
     let broken: HashSet<RequirementId> = results
         .iter()
         .filter(|result| result.outcome == Outcome::Fail)

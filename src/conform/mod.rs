@@ -81,6 +81,8 @@ pub struct ExpectedFailure {
     pub id: String,
     /// Why it is known.
     pub reason: String,
+    /// The case's stream has an entry of its own, be it one whose time is over: this one leaves it alone.
+    pub stream_apart: bool,
 }
 
 /// How a run is told to end.

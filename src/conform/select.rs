@@ -29,25 +29,36 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Whether the options want a result of these names.
-pub(super) fn wanted(options: &Options, names: &[&str]) -> bool {
-    let any = |patterns: &[String]| {
-        patterns
-            .iter()
-            .any(|pattern| names.iter().any(|name| matches(pattern, name)))
-    };
-    (options.only.is_empty() || any(&options.only)) && !any(&options.skip)
+/// Whether one of the patterns matches one of the names.
+fn any(patterns: &[String], names: &[&str]) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| names.iter().any(|name| matches(pattern, name)))
 }
 
-/// Whether the options want a case in a mode: by its id, its result's id or a requirement that it covers.
+/// Whether the options want a result of these names.
+pub(super) fn wanted(options: &Options, names: &[&str]) -> bool {
+    (options.only.is_empty() || any(&options.only, names)) && !any(&options.skip, names)
+}
+
+/// The cases whose answers the rules are shown, where a rule alone is wanted: the plain answers, and a refusal.
+const SHOW_RULES: [&str; 2] = ["route.good", "auth.missing-header"];
+
+/// Whether the options want a case in a mode: by its id, its result's id, a requirement that it covers, or a rule
+/// that looks at its answers.
 pub(super) fn wants(options: &Options, case: &Case, mode: Mode) -> bool {
     let result = case.result_id(mode);
-    let requirement = case.requirement_in(mode);
-    let mut names = vec![case.id(), result.as_str(), requirement.as_str()];
-    if case.modes().len() == 1 || mode == Mode::Json {
-        names.extend(case.covers().iter().map(|id| id.as_str()));
-    }
-    wanted(options, &names)
+    let mut names = vec![case.id(), result.as_str()];
+    names.extend(case.covers_in(mode).iter().map(|id| id.as_str()));
+    // A rule that every answer is held to has nothing to look at without cases: those of its requirement, and these.
+    let shows_all = SHOW_RULES.contains(&case.id());
+    let rules: Vec<&str> = AMBIENT
+        .iter()
+        .filter(|rule| shows_all || names.contains(&rule.requirement.as_str()))
+        .flat_map(|rule| [rule.id, rule.requirement.as_str()])
+        .collect();
+    let only = &options.only;
+    (only.is_empty() || any(only, &names) || any(only, &rules)) && !any(&options.skip, &names)
 }
 
 /// Patterns that match neither a case nor a requirement.
@@ -117,6 +128,7 @@ pub fn plan(catalogue: &Catalogue, profile: &Profile, options: &Options) -> Plan
     }
     // The two good answers that many cases look at are asked for once.
     plan.requests += 2;
+    plan.completions += 2;
     plan
 }
 

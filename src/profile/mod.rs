@@ -297,6 +297,15 @@ const ROOT: &[Key] = &[
     ),
 ];
 
+/// What an entry of a profile is, by its section and its name: `keys`, `valid`.
+pub fn says(section: &str, name: &str) -> Option<&'static str> {
+    let section = ROOT.iter().find(|key| key.name == section)?;
+    let Kind::Section(keys) = section.kind else {
+        return None;
+    };
+    keys.iter().find(|key| key.name == name).map(|key| key.doc)
+}
+
 impl Profile {
     /// Reads a profile's text. `file` names it in mistakes, and relative paths start from its folder.
     ///

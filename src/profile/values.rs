@@ -26,14 +26,23 @@ const fn unfit<T>(expected: &'static str, hint: Option<&'static str>) -> Result<
 /// # Errors
 /// It is no http or https URL, or has parts that requests could not keep.
 pub fn base_url(text: &str) -> Result<String, Unfit> {
-    let Ok(url) = Url::parse(text) else {
+    use url::ParseError::{EmptyHost, InvalidIpv6Address, InvalidPort};
+    let url = Url::parse(text).or_else(|error| {
+        unfit(
+            "an http or https URL",
+            Some(match error {
+                InvalidPort | InvalidIpv6Address | EmptyHost => {
+                    "a port is a number up to 65535; an IPv6 address stands in brackets: `http://[::1]:8080`"
+                }
+                _ => "such as `https://staging.example`; cases add /api/v1/bot/{botId}/chat to it",
+            }),
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return unfit(
             "an http or https URL",
-            Some("such as `https://staging.example`; cases add /api/v1/bot/{botId}/chat to it"),
+            Some("write `http://` or `https://` before the host"),
         );
-    };
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return unfit("an http or https URL", None);
     }
     if !url.username().is_empty() || url.password().is_some() {
         return unfit(

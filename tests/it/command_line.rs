@@ -108,6 +108,12 @@ const WRONG: &[&[&str]] = &[
     &["explain", "auth_4"],
     &["explain", "bot_not_fond"],
     &["explain", "qqqqqqqqqq"],
+    &["explain", "./right.toml"],
+    &["load", "right.toml"],
+    &["conform", "--profile", "known.toml"],
+    &["conform", "--only", "AUTH"],
+    &["conform", "--target", "localhost:8080", "--bot", "b"],
+    &["conform", "--target", "http://h:99999", "--bot", "b"],
 ];
 
 #[test]

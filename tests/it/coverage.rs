@@ -9,6 +9,7 @@ use std::time::Duration;
 use clawcheck::case::{
     Ask, Bench, Case, Catalogue, Courier, Delivery, Inconclusive, Kind, Opened, reason_unobservable,
 };
+use clawcheck::conform::{Options, plan};
 use clawcheck::contract::RequirementId;
 use clawcheck::judge::{AMBIENT, Mode};
 use clawcheck::mock::Fixtures;
@@ -52,6 +53,26 @@ fn ids_are_unique() {
     let mut seen = BTreeSet::new();
     for id in cases.chain(rules) {
         assert!(seen.insert(id.clone()), "{id} twice");
+    }
+}
+
+#[test]
+fn a_rule_by_itself_has_answers_to_look_at() {
+    let catalogue = Catalogue::builtin();
+    let fixtures = Fixtures::derive(1);
+    let text = format!(
+        "[target]\nbase_url = \"http://h.example\"\n[keys]\nvalid = \"{}\"\n[bots]\nmain = \"b\"\n",
+        fixtures.keys.valid.expose()
+    );
+    let profile = Profile::parse(&text, "p.toml", &|_| None).expect("a right profile");
+    for rule in AMBIENT {
+        for pattern in [rule.id, rule.requirement.as_str()] {
+            let options = Options {
+                only: vec![pattern.to_owned()],
+                ..Options::default()
+            };
+            assert!(plan(&catalogue, &profile, &options).cases > 0, "{pattern}");
+        }
     }
 }
 

@@ -108,7 +108,11 @@ fn the_json_report_keeps_its_schema() {
         ended: Ended::Untestable("no connection".to_owned()),
         ..empty()
     };
-    for record in [every_outcome(), empty(), untestable] {
+    let trials = Record {
+        command: "selftest",
+        ..every_outcome()
+    };
+    for record in [every_outcome(), empty(), untestable, trials] {
         let text = formatted(Kind::Json, &record, Demands::default());
         let value: Value = serde_json::from_str(&text).expect("a report is JSON");
         let errors: Vec<String> = validator

@@ -215,6 +215,12 @@ fn whatever_a_report_prints_can_be_explained() {
         "dropped",
         "inter_chunk_latency_ms",
         "error_ratio",
+        "goodput",
+        "Content chunk",
+        "client_saturated",
+        "inconclusive",
+        "keys.valid",
+        "drift",
     ] {
         pages.push_str(&Run::new(["explain", id]).output().text());
     }

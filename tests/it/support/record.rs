@@ -186,7 +186,7 @@ pub(crate) fn exchange(status: u16, media_type: &str, body: &[u8], end: End) -> 
         method: "POST".to_owned(),
         target: "/api/v1/bot/main/chat".to_owned(),
         headers: Headers::new(),
-        body: Vec::new(),
+        body: Vec::new().into(),
         framing: BodyFraming::None,
     };
     let sent = format!(
