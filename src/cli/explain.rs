@@ -11,7 +11,7 @@ use crate::case::{Case, Catalogue, reason_unobservable};
 use crate::contract::{ErrorCode, REQUIREMENTS, RequirementId};
 use crate::judge::AMBIENT;
 use crate::load::{BUILTIN, Metric, NotFound, Scenario, Stat};
-use crate::mock::{Deviation, Fixtures, Kind, MockConfig};
+use crate::mock::{Deviation, Fixtures, Kind, LIKENESS, MockConfig, honest};
 use crate::profile::{Fixture, nearest};
 use crate::record::load::{ErrorClass, ErrorKind};
 use crate::report::{block, line, quotation, wrapped};
@@ -44,10 +44,24 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         out: io::BufWriter::new(io::stdout().lock()),
     };
     let id = args.id.as_str();
-    let case_id = id.strip_suffix(".stream").unwrap_or(id);
-    let case = |id: &str| catalogue.cases().iter().find(|case| case.id() == id);
-    if let Some(case) = case(id).or_else(|| case(case_id)) {
+    let case = |id: &str| {
+        let case_id = id.strip_suffix(".stream").unwrap_or(id);
+        let mut cases = catalogue.cases().iter();
+        cases.find(|case| case.id() == id || case.id() == case_id)
+    };
+    // A finding of another requirement than its case's has that behind it.
+    let finding = id
+        .rsplit_once('.')
+        .and_then(|(id, suffix)| Some((case(id)?, RequirementId::of_suffix(suffix)?)));
+    if let Some(case) = case(id) {
         page.case(case)?;
+    } else if let Some((case, requirement)) = finding {
+        page.case(case)?;
+        page.entry(
+            "finding",
+            &format!("under another requirement, {requirement}:"),
+        )?;
+        page.requirement(requirement, &catalogue)?;
     } else if let Ok(requirement) = RequirementId::parse(id) {
         page.requirement(requirement, &catalogue)?;
     } else if let Some(rule) = AMBIENT.iter().find(|rule| rule.id == id) {
@@ -76,6 +90,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         }
     } else if let Some(scenario) = scenario {
         page.scenario(&scenario, id)?;
+    } else if let Some(answer) = honest().get(id) {
+        page.open_answer(id, answer, &catalogue)?;
     } else if let Some(term) = terms::find(id) {
         page.title(term.name, term.kind)?;
         page.entry("is", term.says)?;
@@ -290,6 +306,32 @@ impl<W: Write> Page<W> {
             "try it",
             &format!("clawcheck selftest --only {}", deviation.id),
         )
+    }
+
+    /// An answer of the fingerprint: what the mock's is, and what the mock can take over from others.
+    fn open_answer(&mut self, name: &str, answer: &str, catalogue: &Catalogue) -> io::Result<()> {
+        self.title(name, "open answer, in a report's fingerprint")?;
+        self.entry(
+            "is",
+            "left open by the documentation: reported, and judged by nothing",
+        )?;
+        self.entry("the mock", answer)?;
+        for row in LIKENESS.iter().filter(|row| row.names.contains(&name)) {
+            let other = format!(
+                "{}, by clawcheck mock --lenient {}",
+                row.answer, row.leniency
+            );
+            self.entry("legal too", &other)?;
+        }
+        let observes = |case: &&Case| {
+            let mut says = case.says().into_iter();
+            says.any(|(label, text)| label == "observes" && text == name)
+        };
+        let cases: Vec<&Case> = catalogue.cases().iter().filter(observes).collect();
+        if !cases.is_empty() {
+            self.cases("seen by", &cases)?;
+        }
+        Ok(())
     }
 
     fn class(&mut self, class: ErrorClass) -> io::Result<()> {

@@ -77,9 +77,7 @@ fn is_result(id: &str, ids: &[String]) -> bool {
     let known = |id: &str| ids.iter().any(|known| known == id);
     known(id)
         || id.rsplit_once('.').is_some_and(|(case, requirement)| {
-            known(case)
-                && RequirementId::parse(requirement).is_ok()
-                && requirement == requirement.to_ascii_lowercase()
+            known(case) && RequirementId::of_suffix(requirement).is_some()
         })
 }
 

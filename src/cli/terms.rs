@@ -32,7 +32,6 @@ terms! {
         "drain" "After the measured window: open answers are read to their end, for drain_s at most, and nothing new is sent.";
         "steady" "The part of the measured window after its beginning has died away, found by MSER-5.";
         "throttled" "An answer with a documented 429: neither a success nor an error, unless the scenario says otherwise.";
-        "drift" "A deployment's answer has another shape than the approved one in --snapshots: fields that came or went, other types, other statuses. Advice, no failure.";
     }
     "reason to doubt a load report" {
         "client_saturated" "This process used over 90 % of the cores that it may use for 3 s and more: every time may be its own.";
@@ -61,6 +60,13 @@ terms! {
         "advice" "A SHOULD is not followed, or something legal trips clients: exit 0, and 1 with --strict.";
         "skip" "Not tried: a fixture is missing from the profile, or it does not apply.";
         "inconclusive" "Tried, and nothing can be said: the message says why.";
+    }
+    "part of a conform report" {
+        "drift" "A deployment's answer has another shape than the approved one in --snapshots: fields that came or went, other types, other statuses. Advice, no failure.";
+        "fingerprint" "Every answer that the documentation leaves to the deployment, by name: two deployments, or two versions of one, can be laid side by side.";
+        "kept" "MUSTs of which something was tested and nothing failed.";
+        "reproduce" "A command that sends the same request; keys are variables in it.";
+        "evidence" "The bytes of request and answer, the offending part marked, keys taken out.";
     }
     "level of a requirement" {
         "must" "The documentation says it, or no client could work without it: breaking it is a failure.";

@@ -532,7 +532,7 @@ fn results(
                 id: if mine {
                     id.clone()
                 } else {
-                    format!("{id}.{}", requirement.as_str().to_ascii_lowercase())
+                    format!("{id}.{}", requirement.suffix())
                 },
                 requirement,
                 why: job.case.why().to_owned(),

@@ -94,6 +94,16 @@ impl RequirementId {
         self.get().level
     }
 
+    /// How results have it behind a case's id, where a finding is this requirement's and not the case's own: `auth-1`.
+    pub fn suffix(self) -> String {
+        self.as_str().to_ascii_lowercase()
+    }
+
+    /// The id of which that is the [`suffix`](Self::suffix).
+    pub fn of_suffix(text: &str) -> Option<RequirementId> {
+        Self::all().find(|id| id.suffix() == text)
+    }
+
     /// The id that `text` names, in any case.
     ///
     /// # Errors
