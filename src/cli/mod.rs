@@ -193,12 +193,15 @@ fn env(name: &str) -> Option<String> {
 
 /// A runtime for commands that talk to sockets.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::Unable(Complaint::new(format!(
-                "this machine gives us no threads: {error}"
-            )))
-        })
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Where there is one core, a pool of workers costs a tenth and gives nothing.
+    let mut builder = match cores {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build().map_err(|error| {
+        Failure::Unable(Complaint::new(format!(
+            "this machine gives us no threads: {error}"
+        )))
+    })
 }

@@ -50,15 +50,25 @@ pub(super) fn wants(options: &Options, case: &Case, mode: Mode) -> bool {
     let result = case.result_id(mode);
     let mut names = vec![case.id(), result.as_str()];
     names.extend(case.covers_in(mode).iter().map(|id| id.as_str()));
-    // A rule that every answer is held to has nothing to look at without cases: those of its requirement, and these.
-    let shows_all = SHOW_RULES.contains(&case.id());
-    let rules: Vec<&str> = AMBIENT
-        .iter()
-        .filter(|rule| shows_all || names.contains(&rule.requirement.as_str()))
-        .flat_map(|rule| [rule.id, rule.requirement.as_str()])
-        .collect();
     let only = &options.only;
-    (only.is_empty() || any(only, &names) || any(only, &rules)) && !any(&options.skip, &names)
+    (only.is_empty() || any(only, &names) || shows_a_rule(only, case, &names))
+        && !any(&options.skip, &names)
+}
+
+/// Whether a rule that is wanted looks at the answers of that case: it has nothing to look at without cases. Those of its
+/// requirement show it, and where it is wanted by name, some plain ones, since many rules have no case of their own.
+fn shows_a_rule(only: &[String], case: &Case, names: &[&str]) -> bool {
+    let plain = SHOW_RULES.contains(&case.id());
+    AMBIENT.iter().any(|rule| {
+        let requirement = rule.requirement.as_str();
+        only.iter().any(|pattern| {
+            names.contains(&requirement) && matches(pattern, rule.id)
+                || plain
+                    && [rule.id, requirement]
+                        .iter()
+                        .any(|name| pattern.eq_ignore_ascii_case(name))
+        })
+    })
 }
 
 /// Patterns that match neither a case nor a requirement.
