@@ -87,7 +87,7 @@ fn ids(catalogue: &Catalogue) -> Vec<String> {
     for case in catalogue.cases() {
         ids.push(case.id().to_owned());
         if case.modes().contains(&Mode::Stream) {
-            ids.push(format!("{}.stream", case.id()));
+            ids.push(case.result_id(Mode::Stream));
         }
     }
     ids.extend(AMBIENT.iter().map(|rule| rule.id.to_owned()));

@@ -279,6 +279,16 @@ mod tests {
         assert_eq!(Distribution::new("ms").quantile(0.5), None);
     }
 
+    #[test]
+    fn what_a_server_tells_has_no_bound_of_an_hour() {
+        let day = 86_400 * 1_000_000;
+        let (mut told, mut measured) = (Distribution::new("s"), Distribution::new("ms"));
+        told.record(day);
+        measured.record(day);
+        assert_eq!(told.max(), Some(86_400.0));
+        assert_eq!(measured.max(), Some(3_600_000.0));
+    }
+
     proptest! {
         #[test]
         fn what_a_report_holds_is_read_back(values in proptest::collection::vec(0u64..5_000_000, 1..50)) {

@@ -138,6 +138,19 @@ fn every_mistake_has_its_message() {
     assert_approved("command-line.mistakes", &all);
 }
 
+#[test]
+fn a_file_full_of_mistakes_buries_none_of_them_but_the_last() {
+    let keys: String = (0..70)
+        .map(|number| format!("odd_{number} = 1\n"))
+        .collect();
+    let output = Run::new(["conform", "--profile", "odd.toml"])
+        .file("odd.toml", keys)
+        .output();
+    assert_eq!(output.code, Some(2));
+    assert_eq!(output.stderr.matches("error: ").count(), 51);
+    assert!(output.stderr.contains("mistakes more"), "{}", output.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_went_away_is_no_error() {

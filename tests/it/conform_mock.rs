@@ -273,6 +273,26 @@ async fn a_dry_run_sends_nothing() {
     );
     assert!(!output.stdout.contains("body."), "{}", output.stdout);
     assert_eq!(mock.journal().connections, 0);
+    let reported = against(&mock, ["--dry-run"].into_iter().chain(REPORT)).output();
+    assert!(
+        reported.stderr.contains("writes no report"),
+        "{}",
+        reported.stderr
+    );
+}
+
+/// AUTH-4 is the business of `auth.revoked` where JSON is asked for; of the stream it is BODY-8 that is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_must_is_tested_in_the_mode_that_covers_it() {
+    let mock = honest().await;
+    let untested = |only: &'static str| {
+        let (output, report) = reported(against(&mock, ["--only", only].into_iter().chain(REPORT)));
+        assert_eq!(output.code, Some(0), "{}", output.text());
+        let rows = report["untested"].as_array().cloned().unwrap_or_default();
+        rows.iter().any(|row| row["requirement"] == "AUTH-4")
+    };
+    assert!(untested("auth.revoked.stream"));
+    assert!(!untested("auth.revoked"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! What a load run says, held against what a server of the test's own wrote down: latencies from the due instant while
 //! the server stands still, faults counted exactly, signals with a thousand streams open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -379,6 +379,7 @@ async fn a_stream_that_is_only_slow_breaks_nothing() {
             let piece = format!("{:x}\r\n{data}\r\n", data.len());
             let _ = stream.write_all((head.to_owned() + &piece).as_bytes()).await;
             while still_comes && stream.write_all(piece.as_bytes()).await.is_ok() {
+                // The drip is what is tested; nothing waits for it.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             read_request(&mut stream).await;
@@ -405,4 +406,70 @@ async fn a_stream_that_is_only_slow_breaks_nothing() {
             .any(|check| check["failed"] != 0);
         assert_eq!(broken, !still_comes, "{report}");
     }
+}
+
+/// Users take turns with the keys once, not at every request: each connection has one. A run that ends before its time
+/// ends its stages there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_user_keeps_one_of_the_keys() {
+    let seen: Arc<Mutex<BTreeMap<u16, BTreeSet<String>>>> = Arc::default();
+    let (connections, answers) = (Arc::clone(&seen), Arc::new(AtomicUsize::new(0)));
+    let server = Server::start(move |mut stream| {
+        let (connections, answers) = (Arc::clone(&connections), Arc::clone(&answers));
+        async move {
+            let port = stream.peer_addr().expect("it is connected").port();
+            loop {
+                let request = read_request(&mut stream).await;
+                let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+                let mut lines = text.lines();
+                // Without one it is the end of the connection.
+                let Some(key) = lines.find_map(|line| line.strip_prefix("authorization: bearer "))
+                else {
+                    return;
+                };
+                connections
+                    .lock()
+                    .expect("nobody panicked")
+                    .entry(port)
+                    .or_default()
+                    .insert(key.to_owned());
+                let number = answers.fetch_add(1, Ordering::Relaxed);
+                let reply = REPLY.replace("ID", &number.to_string());
+                let bytes = answer("200 OK", "application/json", "", reply.as_bytes());
+                if stream.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let scenario = "name = \"keys\"\nkeys = [\"valid\", \"foreign\"]\n[load]\nmodel = \"closed\"\n[[load.stage]]\nname = \"all\"\n\
+                    duration_s = 600\nusers = 4\nshape = \"step\"\n[[load.stage]]\nname = \"never\"\nduration_s = 600\nusers = 4\n\
+                    [budget]\ncompletions = 200\n[[request]]\nname = \"ask\"\nstream = false\n";
+    let run = load(&server, scenario, "tasks", "json=report.json").file(
+        "profile.toml",
+        profile(&server).replace(
+            "[bots]",
+            "foreign = \"clawbite_sk_somebody_else_0123456789\"\n[bots]",
+        ),
+    );
+    let (output, report) = ended(run).await;
+    assert_eq!(output.code, Some(0), "{}", output.text());
+    let seen = seen.lock().expect("nobody panicked");
+    assert!(seen.values().all(|keys| keys.len() == 1), "{seen:?}");
+    let all: BTreeSet<&String> = seen.values().flatten().collect();
+    assert_eq!(all.len(), 2, "{seen:?}");
+    // The budget ended it: the window at that instant, its stage with it, and the next one before it began.
+    let stages = &report["by_stage"];
+    let measured = &report["windows"]["measured_s"];
+    assert_eq!(report["ended_by"], "budget");
+    assert!(
+        measured.as_f64().is_some_and(|span| span < 600.0),
+        "{measured}"
+    );
+    assert_eq!(&stages[0]["to_s"], measured);
+    assert_eq!(
+        (&stages[1]["from_s"], &stages[1]["to_s"]),
+        (&600.0.into(), &600.0.into())
+    );
 }
